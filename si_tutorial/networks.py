@@ -93,31 +93,32 @@ def conv_net(heads: int | Sequence[int], *, channels: int = 3, side: int = 32, s
 
 
 @torch.no_grad()
-def start_weights(network: MultiHeadNetwork, *, seed: int, body: Literal["glorot", "torch"] =
-                  "glorot", heads: Literal["zero", "random"] | None = None) -> MultiHeadNetwork:
+def start_weights(network: MultiHeadNetwork, *, seed: int,
+                  weights: Literal["glorot", "torch"] = "glorot",
+                  head_weights: Literal["zero", "random"] | None = None) -> MultiHeadNetwork:
     """Set every weight from `seed`. The start decides much of a continual-learning result.
 
     Parameters
     ----------
-    body : {"glorot", "torch"}
+    weights : {"glorot", "torch"}
         "glorot": weights uniform in ±√(6 / (fan_in + fan_out)), biases zero (Glorot & Bengio
         2010), as in the authors' code. "torch": weights and biases uniform in ±1/√fan_in, which
         is what PyTorch's layers do by themselves.
-    heads : {"zero", "random"}, optional
-        Zero, or like the body. By default zero where each task has its own head (the authors'
-        split MNIST and CIFAR) and random where one head serves all.
+    head_weights : {"zero", "random"}, optional
+        Heads at zero, or random like the body. By default zero where each task has its own head
+        (the authors' split MNIST and CIFAR) and random where one head serves all.
     """
-    if body not in ("glorot", "torch"):
-        raise ValueError(f"body must be 'glorot' or 'torch', got {body!r}")
-    heads = heads or ("random" if network.one_for_all else "zero")
-    if heads not in ("zero", "random"):
-        raise ValueError(f"heads must be 'zero' or 'random', got {heads!r}")
-    fill = _glorot if body == "glorot" else _torch_default
+    if weights not in ("glorot", "torch"):
+        raise ValueError(f"weights must be 'glorot' or 'torch', got {weights!r}")
+    head_weights = head_weights or ("random" if network.one_for_all else "zero")
+    if head_weights not in ("zero", "random"):
+        raise ValueError(f"head_weights must be 'zero' or 'random', got {head_weights!r}")
+    fill = _glorot if weights == "glorot" else _torch_default
     generator = torch.Generator().manual_seed(seed)
     for layer in network.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d):
             fill(layer, generator)
-    if heads == "zero":
+    if head_weights == "zero":
         for p in network.heads.parameters():
             p.zero_()
     return network
