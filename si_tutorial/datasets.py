@@ -153,7 +153,9 @@ def _download(name: str) -> Path:
         done = subprocess.run(_command(name, whole), timeout=LIMIT, stdout=subprocess.DEVNULL,
                               env={**os.environ, "PYTHONPATH": paths})
         if done.returncode != 0:
-            raise DatasetError("torchvision's download failed (its message stands above)")
+            said = whole.with_suffix(".error")
+            raise DatasetError(said.read_text() if said.exists() else
+                               f"the download's process ended with status {done.returncode}")
         read(name, whole)
         os.replace(whole, target)
     return target
@@ -175,7 +177,8 @@ def _fetch(name: str, whole: str):
     try:
         train, test = (kind(Path(whole).parent, train=t, download=True) for t in (True, False))
     except (OSError, RuntimeError) as why:
-        sys.exit(str(why).strip())
+        Path(whole).with_suffix(".error").write_text(" ".join(str(why).split()))
+        sys.exit(1)
     np.savez(whole, **{key: np.asarray(value, dtype=np.uint8) for key, value in zip(
         KEYS, (train.data, train.targets, test.data, test.targets), strict=True)})
 

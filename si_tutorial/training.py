@@ -57,14 +57,14 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     rounds = [list(tasks)] if interleave else [[task] for task in tasks]
-    at_start, rows, curve = test(network, tasks), [], []
+    at_start, rows, curve = evaluate(network, tasks), [], []
     with tqdm(total=len(rounds) * epochs, unit="epoch", disable=not progress, leave=False) as bar:
         for index, group in enumerate(rounds):
             bar.set_description("all tasks" if interleave else f"task {index + 1}/{len(tasks)}")
             for epoch in range(epochs):
                 train_epoch(network, _mixed(group, batch_size, generator), optimizer)
                 if every_epoch:
-                    curve.append(test(network, tasks))
+                    curve.append(evaluate(network, tasks))
                 if after_epoch is not None:
                     after_epoch(index, epoch)
                 bar.update()
@@ -72,7 +72,7 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
                 measure.consolidate()
             if reset_optimizer:
                 optimizer.state.clear()
-            rows.append(test(network, tasks))
+            rows.append(evaluate(network, tasks))
     rows = rows * len(tasks) if interleave else rows
     return History(np.array(rows), at_start, np.array(curve).reshape(-1, len(tasks)))
 
@@ -92,7 +92,7 @@ def train_epoch(network: nn.Module, batches, optimizer: torch.optim.Optimizer):
 
 
 @torch.no_grad()
-def test(network: nn.Module, tasks: Sequence[Task]) -> np.ndarray:
+def evaluate(network: nn.Module, tasks: Sequence[Task]) -> np.ndarray:
     """The network's test accuracy on each task, shape (T,), in evaluation mode."""
     was_training = network.training
     network.eval()

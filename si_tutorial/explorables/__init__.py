@@ -1,0 +1,1 @@
+"""Interactive figures: live where a kernel is, and never a dead control where none is."""
