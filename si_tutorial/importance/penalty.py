@@ -81,6 +81,11 @@ class QuadraticPenalty:
         """c, as given at construction."""
         return self._strength
 
+    @property
+    def optimizer(self) -> torch.optim.Optimizer | None:
+        """The optimizer this object is attached to, None if it is not."""
+        return self._optimizer
+
     def penalty(self) -> Tensor:
         """c Σ Ω (θ̃ − θ)² as a differentiable scalar, in units of the loss.
 

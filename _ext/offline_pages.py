@@ -1,0 +1,25 @@
+"""Pages that can be opened from disk: take out what the theme writes for a server or a CDN.
+
+The theme preloads its icon fonts with `crossorigin`, which a browser refuses for `file:` pages
+(the style sheet loads them all the same); and sphinx-thebe, which this book does not use, names a
+CDN in a script on every page.
+"""
+
+import re
+from pathlib import Path
+
+UNWANTED = re.compile(r'<link rel="preload" as="font"[^>]*>\n?'
+                      r"|<script>const THEBE_JS_URL.*?</script>\n?"
+                      r'|<script[^>]*src="[^"]*sphinx-thebe\.js[^"]*"[^>]*></script>\n?', re.DOTALL)
+
+
+def clean(app, exception):
+    if exception is None and app.builder.format == "html":
+        for page in Path(app.outdir).rglob("*.html"):
+            text = page.read_text(encoding="utf-8")
+            page.write_text(UNWANTED.sub("", text), encoding="utf-8")
+
+
+def setup(app):
+    app.connect("build-finished", clean)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,74 @@
+"""The built book: every page of the table of contents is there, executed, and made from it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+HTML = ROOT / "_build" / "html"
+
+
+def pages():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return [toc["root"]] + [c["file"] for part in toc["parts"] for c in part["chapters"]]
+
+
+def notebooks():
+    return sorted((ROOT / "book").glob("*.ipynb"))
+
+
+def test_every_chapter_is_in_the_table_of_contents():
+    on_disk = {f"book/{path.stem}" for path in (ROOT / "book").iterdir()
+               if path.suffix in (".ipynb", ".md")}
+    assert on_disk == set(pages())
+
+
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_notebooks_are_committed_without_outputs(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    assert [i for i, cell in enumerate(cells)
+            if cell.get("outputs") or cell.get("execution_count")] == []
+
+
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_what_a_notebook_glues_it_also_shows_and_the_reverse(path):
+    text = "".join("".join(cell["source"]) for cell in json.loads(path.read_text("utf-8"))["cells"])
+    shown = set(re.findall(r"\{glue:text\}`([\w-]+)(?::[^`]*)?`", text))
+    glued = re.findall(r"""glue\(f?["']([^"']+)["']""", text)
+    exact = {key for key in glued if "{" not in key}
+    stems = [re.sub(r"\{.*?\}", r"[\\w-]+", key) for key in glued if "{" in key]
+    assert [key for key in shown if key not in exact
+            and not any(re.fullmatch(stem, key) for stem in stems)] == []
+    assert exact - shown == set()
+
+
+@pytest.mark.built
+@pytest.mark.parametrize("page", pages())
+def test_every_page_is_built(page):
+    assert (HTML / f"{page}.html").is_file(), "run `make book` first"
+
+
+@pytest.mark.built
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_every_notebook_was_executed_from_its_first_cell_to_its_last(path):
+    executed = json.loads((ROOT / "build/executed/book" / path.name).read_text(encoding="utf-8"))
+    source = json.loads(path.read_text(encoding="utf-8"))
+    assert [c["source"] for c in executed["cells"]] == [c["source"] for c in source["cells"]]
+    counts = [c["execution_count"] for c in executed["cells"] if c["cell_type"] == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@pytest.mark.built
+def test_the_front_door_leads_to_the_first_page():
+    assert "book/index.html" in (HTML / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.built
+@pytest.mark.parametrize("page", [p for p in pages() if (ROOT / f"{p}.ipynb").exists()])
+def test_a_page_that_loads_data_says_which(page):
+    if "datasets.load" in (ROOT / f"{page}.ipynb").read_text(encoding="utf-8"):
+        text = (HTML / f"{page}.html").read_text(encoding="utf-8")
+        assert re.search(r"images of MNIST \((the full data set|a subset, taken)", text)
