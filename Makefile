@@ -10,7 +10,7 @@ SOURCES := $(shell find book si_tutorial tests/equations _static _ext _config.ym
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test unit pages serve lab lint data bench clean FORCE
+.PHONY: help book test notebooks unit pages serve lab lint data bench clean FORCE
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ book: _build/html/.complete  ## execute the notebooks and build the book at _bui
 	@echo "The book: _build/html/index.html"
 
 test: lint unit pages  ## everything CI runs: lint, unit tests, notebooks, the built pages
+
+notebooks: .venv/.complete  ## execute every notebook, without building the pages
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) --nbmake --nbmake-timeout=900 book
 
 unit: .venv/.complete  ## the package's tests and the equations' tests
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) -m "not built"

@@ -1,0 +1,89 @@
+"""Split MNIST as in the paper, timed as ratios in one run: `make bench`.
+
+Ratios of whole runs (5 tasks, batches of 64, 784-256-256, Adam, one seed): with SI to without; to
+the bare matrix products of the same number of steps, the limit; and Avalanche 0.6.0 with its own SI
+plugin, in a virtual environment beside this one, to ours.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from si_tutorial import datasets, metrics, networks, tasks, training
+from si_tutorial.importance import SynapticIntelligence
+
+ROOT = Path(__file__).resolve().parents[1]
+PEERS = ROOT / ".venv-peers"
+PYTHON = PEERS / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def run(sequence, epochs, with_si):
+    """Seconds of one whole run, and its average accuracy."""
+    start = time.perf_counter()
+    network = networks.mlp([2] * 5, seed=0)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
+    si = SynapticIntelligence(network).attach(optimizer) if with_si else None
+    history = training.train(network, sequence, optimizer, epochs=epochs, batch_size=64,
+                             measure=si, progress=False)
+    return time.perf_counter() - start, metrics.average_accuracy(history.accuracy)
+
+
+def matrix_products(steps):
+    """Seconds that the matrix products of `steps` steps take: forward, to weights, to inputs."""
+    x, h = torch.randn(64, 784), torch.randn(64, 256)
+    first, second = torch.randn(784, 256), torch.randn(256, 256)
+    start = time.perf_counter()
+    for _ in range(steps):
+        _ = x @ first, h @ second           # forward
+        _ = x.T @ h, h.T @ h, h @ second.T  # gradients: of both weights, of the hidden layer
+    return time.perf_counter() - start
+
+
+def avalanche(epochs):
+    """Seconds of the same run in Avalanche, in a process and an environment of its own."""
+    if not PYTHON.exists():
+        print("installing avalanche-lib 0.6.0 into .venv-peers …", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", PEERS], check=True)
+        site = next(PEERS.glob("**/site-packages"))
+        (site / "parent.pth").write_text(str(Path(torch.__file__).parents[1]))  # share our torch
+        subprocess.run([PYTHON, "-m", "pip", "install", "-q", "avalanche-lib==0.6.0"], check=True)
+    done = subprocess.run([PYTHON, ROOT / "benchmarks/avalanche_split_mnist.py", str(epochs)],
+                          check=True, capture_output=True, text=True)
+    return float(done.stdout.split()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=2, help="ours and the limit; best counts")
+    parser.add_argument("--without-peers", action="store_true")
+    args = parser.parse_args()
+
+    torch.set_flush_denormal(True)
+    data = datasets.load("mnist")
+    sequence = tasks.split_classes(data)
+    steps = args.epochs * sum(-(-len(task.y_train) // 64) for task in sequence)
+    print(f"{data}; {steps} steps, {torch.get_num_threads()} threads", flush=True)
+    run(sequence[:1], 1, True)
+    matrix_products(100)
+    plain, with_si, bare = [], [], []
+    for _ in range(args.repeats):
+        plain.append(run(sequence, args.epochs, False))
+        with_si.append(run(sequence, args.epochs, True))
+        bare.append(matrix_products(steps))
+    ours = min(with_si)[0]
+    print(f"with SI {ours:.1f} s (accuracy {with_si[0][1]:.3f}), without {min(plain)[0]:.1f} s, "
+          f"bare matrix products {min(bare):.1f} s")
+    print(f"with SI / without:               {ours / min(plain)[0]:.2f}")
+    print(f"with SI / bare matrix products:  {ours / min(bare):.2f}")
+    if not args.without_peers:
+        theirs = avalanche(args.epochs)
+        print(f"Avalanche 0.6.0 / ours:          {theirs / ours:.2f}   ({theirs:.1f} s)")
+
+
+if __name__ == "__main__":
+    main()
