@@ -119,7 +119,8 @@ def accuracy_points(table: pd.DataFrame, *, x: str, hue: str | None = None, labe
     colored = hue or (x if set(table[x]) <= COLORS.keys() else None)
     colors = COLORS if colored and set(table[colored]) <= COLORS.keys() else None
     style = {"x": x, "y": "accuracy", "hue": colored, "palette": colors, "ax": ax}
-    sns.stripplot(table, dodge=bool(hue), jitter=0.08, size=7, alpha=0.8, legend=bool(hue), **style)
+    sns.stripplot(table, dodge=bool(hue), jitter=False, size=7, alpha=0.7, legend=bool(hue),
+                  **style)
     sns.pointplot(table, dodge=0.4 if hue else False, linestyle="none", marker="_",
                   markersize=26, errorbar=None, legend=False, **style)
     ax.set(xlabel=label, ylabel="test accuracy")
