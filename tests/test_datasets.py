@@ -142,12 +142,20 @@ def test_a_truncated_file_is_an_error_that_names_it(home, save, share):
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_a_file_with_a_broken_byte_is_an_error_that_names_it(home, save):
-    file = put(home, save=save)
-    content = file.read_bytes()
-    for place in range(60, 20_000, 997):
-        file.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1:])
-        assert_damaged(home)
+def test_a_broken_byte_is_harmless_or_an_error_that_names_the_file(home, save):
+    """In the zip's own fields, in a header or in the pixels: never a wrong image, never a crash."""
+    content = put(home, save=save).read_bytes()
+    ends = {*range(0, 200, 3), *range(len(content) - 300, len(content), 3)}
+    errors = 0
+    for place in sorted(ends | set(range(200, len(content), 997))):
+        broken = bytes([content[place] ^ 0xFF])
+        (home / "mnist.npz").write_bytes(content[:place] + broken + content[place + 1:])
+        try:
+            assert same(load("mnist"), arrays_like("mnist"))
+        except DatasetError as error:
+            assert str(home / "mnist.npz") in str(error)
+            errors += 1
+    assert errors > 100
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04", b"\x80\x04]\x94."],
@@ -354,7 +362,7 @@ def test_a_download_that_failed_is_tried_once_in_a_process(home, monkeypatch, tm
     log = tmp_path / "log"
     program(monkeypatch, "import sys\nopen(sys.argv[2], 'a').write('tried ')\nsys.exit(1)", log)
     for _ in range(3):
-        with pytest.raises(DatasetError, match="mnist could not be downloaded: .*failed"):
+        with pytest.raises(DatasetError, match=r"mnist could not be downloaded: .*failed"):
             datasets.download("mnist")
     assert log.read_text() == "tried "
     with pytest.raises(DatasetError, match="cifar10"):
@@ -419,9 +427,9 @@ def test_the_child_is_the_same_python_asked_for_the_same_file(monkeypatch):
 
 
 @contextlib.contextmanager
-def mirror(stall):
-    """A server on this machine that sends half of what it promised, then stalls or hangs up."""
-    over = threading.Event()
+def stalling_mirror():
+    """A server on this machine that sends half of what it promised, and then nothing more."""
+    over, asked = threading.Event(), []
 
     class Half(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -431,13 +439,11 @@ def mirror(stall):
             self.end_headers()
             self.wfile.write(b"x" * 50_000)
             self.wfile.flush()
-            if stall:
-                over.wait()
+            over.wait()
 
         def log_message(self, *_):
             pass
 
-    asked = []
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Half)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -449,12 +455,10 @@ def mirror(stall):
         server.server_close()
 
 
-@pytest.mark.parametrize("stall", [True, False], ids=["stalls", "hangs up"])
-def test_a_mirror_that_stops_half_way_is_given_up_and_leaves_nothing(home, monkeypatch, stall):
-    pytest.importorskip("torchvision")
+def test_a_mirror_that_stalls_half_way_is_given_up_and_leaves_nothing(home, monkeypatch):
     monkeypatch.setattr(datasets, "LIMIT", 120)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with mirror(stall) as (address, asked):
+    with stalling_mirror() as (address, asked):
         program(monkeypatch, "import sys, torchvision\nfrom si_tutorial import datasets\n"
                 "torchvision.datasets.MNIST.mirrors = [sys.argv[2]]\n"
                 "datasets.STALLED_AFTER = 0.5\ndatasets._fetch('mnist', sys.argv[1])", address)
