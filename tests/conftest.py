@@ -38,5 +38,5 @@ def conv():
             layers[7].weight = layers[5].weight
         network = MultiHeadNetwork(nn.Sequential(*layers), input_shape=(1, 6, 6), features=16,
                                    heads=heads if isinstance(heads, int) else list(heads))
-        return start_weights(network, seed=seed, heads="random").to(dtype)
+        return start_weights(network, seed=seed, head_weights="random").to(dtype)
     return build

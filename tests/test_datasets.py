@@ -362,7 +362,7 @@ def test_a_download_that_failed_is_tried_once_in_a_process(home, monkeypatch, tm
     log = tmp_path / "log"
     program(monkeypatch, "import sys\nopen(sys.argv[2], 'a').write('tried ')\nsys.exit(1)", log)
     for _ in range(3):
-        with pytest.raises(DatasetError, match=r"mnist could not be downloaded: .*failed"):
+        with pytest.raises(DatasetError, match=r"mnist could not be downloaded: .* status 1\."):
             datasets.download("mnist")
     assert log.read_text() == "tried "
     with pytest.raises(DatasetError, match="cifar10"):
@@ -462,7 +462,7 @@ def test_a_mirror_that_stalls_half_way_is_given_up_and_leaves_nothing(home, monk
         program(monkeypatch, "import sys, torchvision\nfrom si_tutorial import datasets\n"
                 "torchvision.datasets.MNIST.mirrors = [sys.argv[2]]\n"
                 "datasets.STALLED_AFTER = 0.5\ndatasets._fetch('mnist', sys.argv[1])", address)
-        with pytest.raises(DatasetError, match="torchvision's download failed"):
+        with pytest.raises(DatasetError, match=r"mnist could not be downloaded: .*timed out"):
             load("mnist", strict=True)
     assert asked[0] == "/train-images-idx3-ubyte.gz"
     assert_nothing_left(home)

@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 from torch import nn
 
-from si_tutorial.networks import conv_net, mlp, start_weights
+from si_tutorial.networks import conv_net, mlp
 
 BUILDERS = pytest.mark.parametrize("build", [mlp, conv_net])
 
@@ -35,7 +35,7 @@ def test_glorot_start_is_uniform_within_its_bounds_with_zero_biases(build):
 
 @BUILDERS
 def test_torch_start_is_distributed_like_pytorchs_own_layers(build):
-    network = start_weights(build([2, 2]), seed=0, body="torch", heads="random")
+    network = build([2, 2], weights="torch", head_weights="random")
     for layer in layers_of(network):
         fresh = type(layer)(**{key: getattr(layer, key) for key in (
             ("in_features", "out_features") if isinstance(layer, nn.Linear) else
@@ -50,7 +50,7 @@ def test_torch_start_is_distributed_like_pytorchs_own_layers(build):
 @pytest.mark.parametrize(("heads", "start", "zero"), [
     ([2, 3], None, True), ([2, 3], "random", False), (10, None, False), (10, "zero", True)])
 def test_heads_start_at_zero_by_default_only_where_each_task_has_its_own(build, heads, start, zero):
-    network = start_weights(build(heads), seed=0, heads=start)
+    network = build(heads, head_weights=start)
     assert all(zero != bool(head.weight.any()) for head in network.heads)
 
 
@@ -124,8 +124,8 @@ def test_dropout_is_where_the_paper_has_it_and_off_where_not_asked_for():
     (lambda: mlp([]), r"at least one head .* got \[\]"),
     (lambda: mlp([2, 0]), r"at least one class, got \[2, 0\]"),
     (lambda: mlp(0), "at least one class, got 0"),
-    (lambda: mlp([2], body="he"), "'glorot' or 'torch', got 'he'"),
-    (lambda: start_weights(mlp([2]), seed=0, heads="one"), "'zero' or 'random', got 'one'")])
+    (lambda: mlp([2], weights="he"), "'glorot' or 'torch', got 'he'"),
+    (lambda: mlp([2], head_weights="one"), "'zero' or 'random', got 'one'")])
 def test_what_cannot_work_is_refused_with_the_value_in_the_message(call, message):
     with pytest.raises(ValueError, match=message):
         call()

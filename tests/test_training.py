@@ -49,32 +49,32 @@ def test_accuracy_is_the_share_of_right_answers_on_each_tasks_test_set(data):
     y = torch.tensor([0, 1, 0, 0, 2])
     tasks = [Task(0, "", data.x_train, data.y_train, data.x_test[:5], y, (0, 1, 2)),
              Task(1, "", data.x_train, data.y_train, data.x_test[:2], y[:2], (0, 1, 2))]
-    assert training.test(Guess(), tasks).tolist() == [0.6, 0.5]
+    assert training.evaluate(Guess(), tasks).tolist() == [0.6, 0.5]
 
 
 def test_testing_in_several_batches_counts_each_example_once(data):
     y = (torch.arange(4100) < 1025).long()
     task = Task(0, "", data.x_train, data.y_train, data.x_test[:1].expand(4100, 1, 6, 6), y, (0, 1))
-    assert training.test(Guess(), [task]).tolist() == [0.75]
+    assert training.evaluate(Guess(), [task]).tolist() == [0.75]
 
 
 @pytest.mark.parametrize("mode", [True, False])
 def test_testing_leaves_the_mode_and_the_gradients_as_they_were(data, mode):
     network = mlp([2] * 5, inputs=36, hidden=(16,), dropout=0.5).train(mode)
     tasks = split_classes(data)
-    first = training.test(network, tasks)
+    first = training.evaluate(network, tasks)
     assert all(module.training is mode for module in network.modules())
     assert all(p.grad is None for p in network.parameters())
-    assert np.array_equal(training.test(network, tasks), first)  # dropout is off
+    assert np.array_equal(training.evaluate(network, tasks), first)  # dropout is off
 
 
 def test_each_row_is_measured_after_its_task_and_the_start_before_the_first(data):
     tasks = split_classes(data)[:3]
     network = mlp([2] * 3, inputs=36, hidden=(16,))
-    at_start, rows = training.test(network, tasks), {}
+    at_start, rows = training.evaluate(network, tasks), {}
 
     def after_epoch(task, epoch):
-        rows[task, epoch] = training.test(network, tasks)
+        rows[task, epoch] = training.evaluate(network, tasks)
     _, _, history, _ = run(tasks, network=network, after_epoch=after_epoch, every_epoch=True)
     assert list(rows) == [(t, e) for t in range(3) for e in range(2)]
     assert np.array_equal(history.at_start, at_start)
