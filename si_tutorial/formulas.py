@@ -63,7 +63,11 @@ def momentum_limit(momentum=0.0, *, dampening=0.0, nesterov=False):
     """The largest lr·h at which SGD still converges on the parabola ½hθ².
 
     With momentum β it is 2(1+β) / (1−dampening); in Nesterov's form 2(1+β) / (1+2β).
+    A dampening of 1 leaves only the first gradient in the buffer: no limit.
     Both follow from the eigenvalues of the two-step recursion (the Jury conditions); without
     momentum the limit is the textbook's 2. The penalty c Ω (θ−θ̃)² has curvature h = 2cΩ.
     """
-    return 2 * (1 + momentum) / (1 + 2 * momentum if nesterov else 1 - dampening)
+    if not momentum:
+        return 2.0  # PyTorch's SGD has no buffer then, and ignores the dampening
+    slowed = 1 + 2 * momentum if nesterov else 1 - dampening
+    return 2 * (1 + momentum) / slowed if slowed > 0 else float("inf")

@@ -51,6 +51,8 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
     FloatingPointError
         If the training loss becomes NaN or infinite.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     if epochs < 1 or not tasks:
         raise ValueError(f"train needs at least one task and one epoch, got {len(tasks)} tasks "
                          f"and epochs={epochs}")

@@ -1,6 +1,7 @@
 """One penalty for every answer to "which weights matter?": c Σₖ Ωₖ (θ̃ₖ − θₖ)²."""
 
 import math
+import operator
 import warnings
 from collections.abc import Mapping
 
@@ -74,7 +75,7 @@ class QuadraticPenalty:
         self._sign = 1              # −1 while the optimizer maximises
         self._optimizer = None
         self._handles = ()
-        self._stable_rate = 0.0     # the largest learning rate already checked against Ω
+        self._stable_rates = ()     # each group's largest learning rate checked against Ω so far
 
     @property
     def strength(self) -> float:
@@ -125,7 +126,7 @@ class QuadraticPenalty:
                                f"{type(owner).__name__}: detach() that one first, or give this "
                                "one strength=0 to let it only observe")
         self._optimizer = optimizer
-        self._stable_rate = 0.0
+        self._stable_rates = ()
         self._register()
         if self.strength > 0:
             optimizer._penalised_by = self
@@ -233,10 +234,11 @@ class QuadraticPenalty:
         """Warn once per task and learning rate if SGD cannot be stable on the penalty."""
         if not isinstance(optimizer, torch.optim.SGD):
             return
-        rate = max(float(group["lr"]) for group in optimizer.param_groups)
-        if rate <= self._stable_rate:
+        rates = [float(group["lr"]) for group in optimizer.param_groups]
+        known = self._stable_rates or [-math.inf] * len(rates)
+        if len(known) == len(rates) and all(map(operator.le, rates, known)):
             return
-        self._stable_rate = rate
+        self._stable_rates = rates
         names = {p: name for name, p in self._params.items()}
         for group in optimizer.param_groups:
             limit = formulas.momentum_limit(group["momentum"], dampening=group["dampening"],
@@ -281,7 +283,7 @@ class QuadraticPenalty:
             for name, tensor in getattr(self, field).items():
                 tensor.copy_(state[field][name])
         self.tasks, self.steps = state["tasks"], state["steps"]
-        self._stable_rate = 0.0
+        self._stable_rates = ()
 
     _tensor_fields = ("importance", "anchor")
 

@@ -84,13 +84,15 @@ class SynapticIntelligence(QuadraticPenalty):
             If no step was seen since the last call, or a parameter moved outside the optimizer
             that this object is attached to.
         FloatingPointError
-            If an importance would be NaN or infinite. Nothing is changed then.
+            If a parameter, its ω or its importance is NaN or infinite. Nothing is changed then.
         """
         self._check_network()
         if self.steps == 0:
             raise RuntimeError("no optimizer step was seen in this task: call "
                                "attach(optimizer) with the optimizer that trains the network")
         self._check_moved_by_optimizer()
+        self._check_finite("the path integral", self.path_integral)
+        self._check_finite("the value", self._params)
         importance = {}
         for name, p in self._params.items():
             share = self._share(name, p - self.anchor[name])
@@ -103,7 +105,7 @@ class SynapticIntelligence(QuadraticPenalty):
             self.path_integral[name].zero_()
         self.tasks += 1
         self.steps = 0
-        self._stable_rate = 0.0
+        self._stable_rates = ()
         return self
 
     def _check_moved_by_optimizer(self):

@@ -1,0 +1,478 @@
+"""The penalty that all importance measures share: its value, its hooks, and what it refuses."""
+
+import warnings
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import LBFGS, SGD, Adam, SparseAdam
+
+from si_tutorial import formulas
+from si_tutorial.importance import QuadraticPenalty, SynapticIntelligence
+
+MEASURES = pytest.mark.parametrize("measure", [QuadraticPenalty, SynapticIntelligence])
+
+
+class Weights(nn.Module):
+    """Two parameters, of two and three numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor([1.0, -2.0], dtype=torch.float64))
+        self.v = nn.Parameter(torch.tensor([0.5, 0.0, 4.0], dtype=torch.float64))
+
+
+def penalised(measure=QuadraticPenalty, *, strength=0.5, optimizer=None, importance=3.0):
+    """Weights with an importance, a penalty of theirs, and an optimizer that carries it."""
+    weights = Weights()
+    optimizer = (optimizer or partial(SGD, lr=0.01))(weights.parameters())
+    penalty = measure(weights, strength=strength)
+    for name in penalty.importance:
+        penalty.importance[name].fill_(importance)
+    penalty.anchor["w"].zero_()
+    return weights, optimizer, penalty.attach(optimizer)
+
+
+def set_gradients(weights):
+    """Gradients of a task loss: w gets ones, v gets twos."""
+    weights.w.grad = torch.ones_like(weights.w)
+    weights.v.grad = torch.full_like(weights.v, 2.0)
+    return weights.w.grad, weights.v.grad
+
+
+# ------------------------------------------------------------------------- value and gradient
+
+def test_the_value_worked_out_by_hand():
+    _, _, penalty = penalised()
+    assert penalty.penalty().item() == 0.5 * 3 * (1 + 4)  # v sits at its anchor
+    assert penalty.strength == 0.5
+
+
+def test_autograd_finds_the_gradient_of_the_formula():
+    weights, _, penalty = penalised()
+    found, = torch.autograd.grad(penalty.penalty(), weights.w)
+    expected = formulas.penalty_gradient(penalty.importance["w"], penalty.anchor["w"],
+                                         weights.w.detach(), 0.5)
+    assert torch.equal(found, expected)
+
+
+@MEASURES
+@pytest.mark.parametrize("sign", [1, -1], ids=["minimize", "maximize"])
+def test_the_optimizer_steps_on_task_gradient_plus_pull(measure, sign):
+    """θ = (1, −2), θ̃ = 0, cΩ = 1.5, g = 1: the total is 1 + 3θ; a maximiser climbs −L − penalty."""
+    weights, optimizer, _ = penalised(measure, optimizer=partial(SGD, lr=0.01, maximize=sign < 0))
+    weights.w.grad = torch.full_like(weights.w, sign)
+    optimizer.step()
+    assert weights.w.tolist() == pytest.approx([1 - 0.01 * 4, -2 + 0.01 * 5])
+
+
+@MEASURES
+def test_a_parameter_without_a_gradient_is_not_pulled(measure):
+    weights, optimizer, penalty = penalised(measure)
+    weights.v.grad = torch.ones_like(weights.v)
+    optimizer.step()
+    assert weights.w.grad is None
+    assert weights.w.tolist() == [1.0, -2.0]
+    assert penalty.steps == 1
+
+
+@MEASURES
+@pytest.mark.parametrize("optimizer", [
+    partial(SGD, lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.1, foreach=True),
+    partial(SGD, lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.1, foreach=False),
+    partial(Adam, lr=0.01, weight_decay=0.1, fused=True),
+    partial(SGD, lr=0.01, weight_decay=0.1, maximize=True, foreach=True)])
+def test_after_a_step_p_grad_is_the_same_object_with_the_same_values(measure, optimizer):
+    weights, optimizer, _ = penalised(measure, optimizer=optimizer)
+    for _ in range(3):
+        w_grad, v_grad = set_gradients(weights)
+        optimizer.step()
+        assert weights.w.grad is w_grad and weights.v.grad is v_grad
+        assert w_grad.tolist() == [1, 1] and v_grad.tolist() == [2, 2, 2]
+
+
+def test_the_optimizer_is_given_another_tensor_and_the_task_gradient_is_not_written_to():
+    weights, optimizer, _ = penalised()
+    seen = []
+    optimizer.register_step_pre_hook(lambda *_: seen.append(weights.w.grad))
+    w_grad, _ = set_gradients(weights)
+    optimizer.step()
+    assert seen[0] is not w_grad
+    assert seen[0].tolist() == [4.0, -5.0] and w_grad.tolist() == [1.0, 1.0]
+
+
+def test_anchor_and_importance_are_copies_by_name_and_shape():
+    weights = Weights()
+    penalty = QuadraticPenalty(weights)
+    assert penalty.strength == 1.0
+    with torch.no_grad():
+        weights.w.add_(1.0)
+    assert penalty.anchor["w"].tolist() == [1.0, -2.0]
+    assert {n: t.shape for n, t in penalty.importance.items()} == {"w": (2,), "v": (3,)}
+    assert not any(t.any() for t in penalty.importance.values())
+
+
+def test_an_importance_given_before_the_first_step_keeps_its_anchor():
+    weights, optimizer, penalty = penalised()
+    set_gradients(weights)
+    optimizer.step()
+    assert penalty.anchor["w"].tolist() == [0.0, 0.0]
+
+
+def test_detached_it_acts_no_more_and_attached_again_it_acts_once():
+    weights, optimizer, penalty = penalised()
+    assert penalty.detach() is penalty
+    weights.w.grad = torch.zeros_like(weights.w)
+    optimizer.step()
+    assert weights.w.tolist() == [1.0, -2.0] and penalty.steps == 0
+    penalty.attach(optimizer).detach().attach(optimizer)
+    optimizer.step()
+    assert weights.w.tolist() == pytest.approx([1 - 0.03, -2 + 0.06]) and penalty.steps == 1
+    penalty.detach().detach()
+
+
+# ---------------------------------------------------------------------- who may attach to what
+
+def test_attached_twice_is_refused():
+    weights, optimizer, penalty = penalised()
+    for other in (optimizer, SGD(weights.parameters(), lr=0.1)):
+        with pytest.raises(RuntimeError, match=r"already attached.*detach\(\)"):
+            penalty.attach(other)
+
+
+def test_a_second_penalty_on_one_optimizer_is_refused_until_the_first_is_gone():
+    weights, optimizer, first = penalised()
+    second = SynapticIntelligence(weights, strength=1.0)
+    with pytest.raises(RuntimeError, match="carries the penalty of a QuadraticPenalty"):
+        second.attach(optimizer)
+    first.detach()
+    second.attach(optimizer)
+    first.detach()  # once more must not release the second
+    with pytest.raises(RuntimeError, match="SynapticIntelligence"):
+        first.attach(optimizer)
+
+
+def test_observers_may_come_and_go_around_a_penalty():
+    weights, optimizer, _ = penalised()
+    observers = [SynapticIntelligence(weights, strength=0).attach(optimizer) for _ in range(3)]
+    observers[1].detach()
+    set_gradients(weights)
+    optimizer.step()
+    assert weights.w.tolist() == pytest.approx([1 - 0.04, -2 + 0.05])  # the pull came once
+    assert [o.steps for o in observers] == [1, 0, 1]
+    with pytest.raises(RuntimeError, match="already carries"):
+        QuadraticPenalty(weights).attach(optimizer)
+
+
+def test_lbfgs_is_refused():
+    weights = Weights()
+    with pytest.raises(TypeError, match="LBFGS"):
+        QuadraticPenalty(weights).attach(LBFGS(weights.parameters()))
+
+
+def test_an_optimizer_of_other_parameters_is_refused():
+    with pytest.raises(ValueError, match=r"none of the network's parameters"):
+        QuadraticPenalty(Weights()).attach(SGD(Weights().parameters(), lr=0.1))
+
+
+def test_a_parameter_replaced_before_attaching_is_refused():
+    weights = Weights()
+    penalty = QuadraticPenalty(weights)
+    weights.v = nn.Parameter(torch.zeros(3))
+    with pytest.raises(RuntimeError, match="'v' was added, removed or replaced"):
+        penalty.attach(SGD(weights.parameters(), lr=0.1))
+
+
+@pytest.mark.parametrize(("network", "error", "message"), [
+    (lambda: nn.ReLU(), ValueError, "ReLU has no parameters"),
+    (lambda: nn.LazyLinear(3), ValueError, "no shape yet"),
+    (lambda: nn.ParameterList([nn.Parameter(torch.zeros(2, dtype=torch.complex64))]), TypeError,
+     "complex64"),
+    (lambda: nn.ParameterList([nn.Parameter(torch.zeros(2, dtype=torch.int8), False)]), TypeError,
+     "int8")], ids=["none", "lazy", "complex", "integer"])
+def test_a_network_that_cannot_be_penalised_is_refused(network, error, message):
+    with pytest.raises(error, match=message):
+        QuadraticPenalty(network())
+
+
+@pytest.mark.parametrize("strength", [-1.0, -1e-9, float("nan"), float("inf")])
+def test_a_bad_strength_is_refused_with_its_value(strength):
+    with pytest.raises(ValueError, match=f"strength .* got {strength!r}"):
+        QuadraticPenalty(Weights(), strength=strength)
+
+
+# --------------------------------------------------------------------- what a step may not be
+
+BOTH = pytest.mark.parametrize("strength", [0.5, 0.0], ids=["penalised", "observer"])
+
+
+def assert_step_refused(weights, optimizer, step, error, message):
+    """The step is refused before anything has happened: weights and gradients are untouched."""
+    grads = set_gradients(weights)
+    before = {n: p.detach().clone() for n, p in weights.named_parameters()}
+    with pytest.raises(error, match=message):
+        step()
+    assert all(torch.equal(p, before[n]) for n, p in weights.named_parameters())
+    assert weights.w.grad is grads[0] and weights.v.grad is grads[1]
+
+
+@MEASURES
+@BOTH
+@pytest.mark.parametrize("how", ["positional", "keyword"])
+def test_a_closure_is_refused_for_it_would_overwrite_the_penalty(measure, strength, how):
+    weights, optimizer, _ = penalised(measure, strength=strength)
+
+    def closure():
+        raise AssertionError("the closure was called")
+
+    step = (partial(optimizer.step, closure) if how == "positional" else
+            partial(optimizer.step, closure=closure))
+    assert_step_refused(weights, optimizer, step, RuntimeError, r"step\(closure\)")
+
+
+def test_no_closure_said_in_words_is_no_closure():
+    weights, optimizer, penalty = penalised()
+    set_gradients(weights)
+    optimizer.step(None)
+    optimizer.step(closure=None)
+    assert penalty.steps == 2
+
+
+@MEASURES
+@BOTH
+def test_a_gradient_scaler_on_a_fused_optimizer_is_refused(measure, strength):
+    weights, optimizer, _ = penalised(measure, strength=strength,
+                                      optimizer=partial(Adam, lr=0.01, fused=True))
+    scaler = torch.amp.GradScaler("cpu")
+    scaler.scale(weights.w.sum() + weights.v.sum()).backward()
+    assert_step_refused(weights, optimizer, partial(scaler.step, optimizer), RuntimeError,
+                        "GradScaler.*fused=False")
+
+
+def test_a_gradient_scaler_on_an_unfused_optimizer_hands_over_true_gradients():
+    weights, optimizer, penalty = penalised(SynapticIntelligence)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    scaler.scale(weights.w.sum() + 2 * weights.v.sum()).backward()
+    scaler.step(optimizer)
+    assert weights.w.tolist() == pytest.approx([1 - 0.04, -2 + 0.05])
+    assert penalty.path_integral["w"].tolist() == pytest.approx([0.04, -0.05])
+
+
+class Nested(SGD):
+    """A subclass whose step calls its parent's: torch fires the hooks of both."""
+
+    def step(self, closure=None):
+        return super().step(closure)
+
+
+@MEASURES
+def test_a_step_within_a_step_is_refused(measure):
+    SGD([nn.Parameter(torch.zeros(1))], lr=1)  # PyTorch puts the hooks on SGD.step only now
+    weights, optimizer, penalty = penalised(measure, optimizer=partial(Nested, lr=0.01))
+    grads = set_gradients(weights)
+    with pytest.raises(RuntimeError, match="ran twice"):
+        optimizer.step()
+    assert weights.w.tolist() == [1.0, -2.0]
+    penalty.detach()
+    assert weights.w.grad is grads[0] and weights.v.grad is grads[1]
+
+
+class Interrupted(torch.optim.Optimizer):
+    """Gradient descent that fails within its step whenever it is told to."""
+
+    fails = False
+
+    def __init__(self, params):
+        super().__init__(params, {})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        if self.fails:
+            raise KeyboardInterrupt
+        for p in self.param_groups[0]["params"]:
+            p.sub_(p.grad, alpha=0.01)
+
+
+@MEASURES
+def test_after_an_interrupted_step_detach_and_attach_recover_the_task_gradient(measure):
+    weights, optimizer, penalty = penalised(measure, optimizer=Interrupted)
+    grads = set_gradients(weights)
+    optimizer.fails = True
+    with pytest.raises(KeyboardInterrupt):
+        optimizer.step()
+    assert weights.w.grad is not grads[0]  # the total was left behind
+    optimizer.fails = False
+    with pytest.raises(RuntimeError, match=r"interrupted.*detach\(\) and attach\(optimizer\)"):
+        optimizer.step()
+    penalty.detach().attach(optimizer)
+    assert weights.w.grad is grads[0] and grads[0].tolist() == [1.0, 1.0]
+    optimizer.step()
+    assert weights.w.tolist() == pytest.approx([1 - 0.04, -2 + 0.05])
+    assert penalty.steps == 1
+
+
+@MEASURES
+@BOTH
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_dtype_changed_after_construction_is_refused(measure, strength, dtype):
+    weights, optimizer, _ = penalised(measure, strength=strength)
+    weights.to(dtype)
+    assert_step_refused(weights, optimizer, optimizer.step, RuntimeError,
+                        "'w' is now .* but was torch.float64 on cpu.*move the network first")
+
+
+def test_a_device_changed_before_attaching_is_refused():
+    weights = Weights()
+    penalty = QuadraticPenalty(weights)
+    weights.to("meta")  # where PyTorch cannot move in place, it puts new parameters
+    with pytest.raises(RuntimeError, match=r"'[wv]' was added, removed or replaced"):
+        penalty.attach(SGD(weights.parameters(), lr=0.1))
+
+
+@pytest.mark.parametrize("optimizer", [partial(SGD, lr=0.1), SparseAdam])
+@BOTH
+def test_a_sparse_gradient_is_refused(optimizer, strength):
+    table = nn.Embedding(5, 2, sparse=True)
+    optimizer = optimizer(list(table.parameters()))
+    QuadraticPenalty(table, strength=strength).attach(optimizer)
+    table(torch.tensor([1, 3])).sum().backward()
+    with pytest.raises(TypeError, match="'weight' is sparse"):
+        optimizer.step()
+
+
+def test_groups_that_pull_in_opposite_directions_are_refused():
+    weights = Weights()
+    optimizer = SGD([{"params": [weights.w], "maximize": True}, {"params": [weights.v]}], lr=0.1)
+    QuadraticPenalty(weights).attach(optimizer)
+    assert_step_refused(weights, optimizer, optimizer.step, ValueError, "maximises in some")
+
+
+# ---------------------------------------------------------------------------------- stiffness
+
+SGDS = pytest.mark.parametrize("settings", [
+    {}, {"momentum": 0.9}, {"momentum": 0.9, "dampening": 0.5},
+    {"momentum": 0.9, "nesterov": True}], ids=["plain", "momentum", "dampening", "nesterov"])
+
+
+def stiff(factor, *, strength=0.5, importance=3.0, **settings):
+    """A penalty whose lr · 2cΩ is `factor` times the limit of its SGD."""
+    limit = formulas.momentum_limit(settings.get("momentum", 0.0),
+                                    dampening=settings.get("dampening", 0.0),
+                                    nesterov=settings.get("nesterov", False))
+    lr = factor * limit / (2 * strength * importance)
+    return penalised(strength=strength, importance=importance,
+                     optimizer=partial(SGD, lr=lr, **settings, foreach=False))
+
+
+def step(weights, optimizer, times=1):
+    for _ in range(times):
+        weights.w.grad, weights.v.grad = torch.zeros_like(weights.w), torch.zeros_like(weights.v)
+        optimizer.step()
+
+
+@SGDS
+def test_the_warning_comes_above_the_limit_and_names_the_parameter_and_the_rate(settings):
+    weights, optimizer, _ = stiff(1 + 1e-9, **settings)
+    lr = optimizer.param_groups[0]["lr"]
+    with pytest.warns(RuntimeWarning) as caught:
+        step(weights, optimizer, times=3)
+    assert len(caught) == 2  # one for each parameter, not one for each step
+    for warning, name in zip(caught, "wv", strict=True):
+        assert f"diverge on '{name}'" in str(warning.message)
+        assert f"lr below {lr:.3g}" in str(warning.message)
+
+
+@SGDS
+def test_no_warning_comes_below_the_limit(settings):
+    weights, optimizer, _ = stiff(1 - 1e-9, **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        step(weights, optimizer, times=3)
+
+
+@SGDS
+@pytest.mark.parametrize(("factor", "stays"), [(0.97, True), (1.03, False)])
+@pytest.mark.filterwarnings("ignore:SGD will diverge")
+def test_under_the_penalty_alone_sgd_diverges_where_the_warning_says(settings, factor, stays):
+    weights, optimizer, _ = stiff(factor, **settings)
+    step(weights, optimizer, times=1000)
+    size = weights.w.detach().abs().max()
+    assert size < 1e-3 if stays else not size < 1e3
+
+
+def test_a_learning_rate_that_rises_above_the_limit_is_noticed():
+    weights, optimizer, _ = stiff(0.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        step(weights, optimizer)
+    optimizer.param_groups[0]["lr"] *= 3
+    with pytest.warns(RuntimeWarning, match="will diverge"):
+        step(weights, optimizer)
+
+
+def test_a_learning_rate_that_rises_in_a_slower_group_is_noticed():
+    weights = Weights()
+    optimizer = SGD([{"params": [weights.w], "lr": 1.0}, {"params": [weights.v], "lr": 0.01}])
+    penalty = QuadraticPenalty(weights, strength=0.5)
+    penalty.importance["v"].fill_(3.0)  # only v is stiff: 3 lr > 2 from lr = 0.67 on
+    penalty.attach(optimizer)
+    step(weights, optimizer)
+    optimizer.param_groups[1]["lr"] = 0.9
+    with pytest.warns(RuntimeWarning, match="diverge on 'v'"):
+        step(weights, optimizer)
+
+
+def test_importance_loaded_from_a_file_is_checked_again():
+    weights, optimizer, penalty = stiff(0.5)
+    step(weights, optimizer)
+    state = penalty.state_dict()
+    state["importance"] = {n: 3 * t for n, t in state["importance"].items()}
+    penalty.load_state_dict(state)
+    with pytest.warns(RuntimeWarning, match="will diverge"):
+        step(weights, optimizer)
+
+
+def test_adam_and_observers_are_not_warned():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for strength, optimizer in ((0.5, partial(Adam, lr=10.0)), (0.0, partial(SGD, lr=1e9))):
+            weights, optimizer, _ = penalised(strength=strength, optimizer=optimizer)
+            step(weights, optimizer)
+
+
+def test_sgd_without_momentum_ignores_dampening_and_so_does_the_warning():
+    weights, optimizer, _ = penalised(optimizer=partial(SGD, lr=1.0, dampening=0.5))  # 3 > 2
+    with pytest.warns(RuntimeWarning, match="will diverge"):
+        step(weights, optimizer)
+
+
+def test_fully_dampened_momentum_is_stepped_without_a_warning():
+    weights, optimizer, _ = penalised(optimizer=partial(SGD, lr=9.0, momentum=0.5, dampening=1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        step(weights, optimizer)
+
+
+# ------------------------------------------------------------------------------- its state
+
+def test_state_dict_is_a_copy_and_comes_back_whole():
+    weights, optimizer, penalty = penalised()
+    set_gradients(weights)
+    optimizer.step()
+    state = penalty.state_dict()
+    for name in penalty.importance:
+        penalty.importance[name].add_(1.0)
+        penalty.anchor[name].add_(1.0)
+    assert state["importance"]["w"].tolist() == [3.0, 3.0]
+    assert state["anchor"]["w"].tolist() == [0.0, 0.0]
+    other = QuadraticPenalty(Weights())
+    other.load_state_dict(state)
+    assert (other.tasks, other.steps) == (0, 1)
+    assert all(torch.equal(getattr(other, field)[n], state[field][n])
+               for field in ("importance", "anchor") for n in ("w", "v"))
+
+
+def test_the_state_of_another_measure_is_refused():
+    with pytest.raises(ValueError, match=r"not the state of a QuadraticPenalty.*path_integral"):
+        QuadraticPenalty(Weights()).load_state_dict(SynapticIntelligence(Weights()).state_dict())

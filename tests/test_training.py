@@ -1,0 +1,229 @@
+import collections
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from si_tutorial import training
+from si_tutorial.importance import SynapticIntelligence
+from si_tutorial.networks import mlp
+from si_tutorial.tasks import Task, permute_pixels, split_classes
+from si_tutorial.training import train
+
+
+def run(tasks, *, lr=0.01, optimizer=torch.optim.Adam, strength=None, dropout=0.0, network=None,
+        **settings):
+    network = network or mlp([2] * len(tasks), inputs=36, hidden=(16,), dropout=dropout)
+    optimizer = optimizer(network.parameters(), lr=lr)
+    si = (None if strength is None else
+          SynapticIntelligence(network, strength=strength).attach(optimizer))
+    settings = {"epochs": 2, "batch_size": 8, "progress": False} | settings
+    return network, optimizer, train(network, tasks, optimizer, measure=si, **settings), si
+
+
+class Spy(nn.Module):
+    """One linear layer that writes down what it is trained on."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(36, 10)
+        self.seen = []
+
+    def forward(self, x, task):
+        if self.training:
+            self.seen.append((task.index, [image.numpy().tobytes() for image in x]))
+        return self.linear(x.flatten(1))
+
+
+class Guess(nn.Module):
+    """Always names the first class."""
+
+    def forward(self, x, task):
+        return torch.eye(10)[0].expand(len(x), 10)
+
+
+# ------------------------------------------------------------------------------ the accuracies
+
+def test_accuracy_is_the_share_of_right_answers_on_each_tasks_test_set(data):
+    y = torch.tensor([0, 1, 0, 0, 2])
+    tasks = [Task(0, "", data.x_train, data.y_train, data.x_test[:5], y, (0, 1, 2)),
+             Task(1, "", data.x_train, data.y_train, data.x_test[:2], y[:2], (0, 1, 2))]
+    assert training.evaluate(Guess(), tasks).tolist() == [0.6, 0.5]
+
+
+def test_testing_in_several_batches_counts_each_example_once(data):
+    y = (torch.arange(4100) < 1025).long()
+    task = Task(0, "", data.x_train, data.y_train, data.x_test[:1].expand(4100, 1, 6, 6), y, (0, 1))
+    assert training.evaluate(Guess(), [task]).tolist() == [0.75]
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_testing_leaves_the_mode_and_the_gradients_as_they_were(data, mode):
+    network = mlp([2] * 5, inputs=36, hidden=(16,), dropout=0.5).train(mode)
+    tasks = split_classes(data)
+    first = training.evaluate(network, tasks)
+    assert all(module.training is mode for module in network.modules())
+    assert all(p.grad is None for p in network.parameters())
+    assert np.array_equal(training.evaluate(network, tasks), first)  # dropout is off
+
+
+def test_each_row_is_measured_after_its_task_and_the_start_before_the_first(data):
+    tasks = split_classes(data)[:3]
+    network = mlp([2] * 3, inputs=36, hidden=(16,))
+    at_start, rows = training.evaluate(network, tasks), {}
+
+    def after_epoch(task, epoch):
+        rows[task, epoch] = training.evaluate(network, tasks)
+    _, _, history, _ = run(tasks, network=network, after_epoch=after_epoch, every_epoch=True)
+    assert list(rows) == [(t, e) for t in range(3) for e in range(2)]
+    assert np.array_equal(history.at_start, at_start)
+    assert np.array_equal(history.accuracy, [rows[t, 1] for t in range(3)])
+    assert np.array_equal(history.epochs, list(rows.values()))
+    assert history.accuracy.shape == (3, 3)
+
+
+def test_without_every_epoch_no_curve_is_measured(data):
+    assert run(split_classes(data)[:2])[2].epochs.shape == (0, 2)
+
+
+def test_training_learns_what_there_is_to_learn(data):
+    """A bright pixel names the class; a network that learned nothing would be at one half."""
+    _, _, history, _ = run(split_classes(data), epochs=20)
+    assert history.accuracy.diagonal().min() > 0.8
+    assert (history.at_start == 0.5).all()
+
+
+# -------------------------------------------------------------------------------- what is seen
+
+def test_tasks_are_trained_one_after_another_each_example_once_an_epoch(data):
+    tasks, spy = permute_pixels(data, 3), Spy()
+    run(tasks, network=spy)
+    assert [task for task, _ in spy.seen] == [0] * 30 + [1] * 30 + [2] * 30
+    for start in range(0, 90, 15):
+        images = [image for _, batch in spy.seen[start:start + 15] for image in batch]
+        assert len(images) == len(set(images)) == 120
+
+
+def test_interleaved_training_shows_every_example_of_every_task_once_an_epoch(data):
+    tasks, spy = split_classes(data, [[0, 1], [2, 3, 4], [5]], labels="global"), Spy()
+    _, _, history, _ = run(tasks, network=spy, interleave=True)
+    steps = [3, 5, 2]  # 24, 36 and 12 examples in batches of 8
+    assert len(spy.seen) == 2 * sum(steps)
+    for epoch in (spy.seen[:10], spy.seen[10:]):
+        assert collections.Counter(task for task, _ in epoch) == dict(enumerate(steps))
+        shown = collections.Counter((task, image) for task, batch in epoch for image in batch)
+        assert len(shown) == 72 and set(shown.values()) == {1}
+        assert [task for task, _ in epoch] != sorted(task for task, _ in epoch)
+    assert [t for t, _ in spy.seen[:10]] != [t for t, _ in spy.seen[10:]]
+    assert history.accuracy.shape == (3, 3)
+    assert (history.accuracy == history.accuracy[0]).all()
+
+
+def test_interleaving_takes_as_many_steps_as_training_in_sequence(data):
+    tasks = split_classes(data, 3, labels="global")
+    counts = []
+    for interleave in (False, True):
+        spy = Spy()
+        run(tasks, network=spy, interleave=interleave)
+        counts.append(len(spy.seen))
+    assert counts[0] == counts[1]
+
+
+# -------------------------------------------------------------------------------- determinism
+
+@pytest.mark.parametrize("settings", [{}, {"interleave": True}, {"strength": 1.0}], ids=str)
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(data, settings):
+    runs = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(len(runs))  # what went before must not matter
+        network, _, history, _ = run(split_classes(data)[:2], seed=seed, dropout=0.5, **settings)
+        runs.append((network, history))
+    (first, one), (again, two), (other, _) = runs
+    assert all(map(torch.equal, first.parameters(), again.parameters()))
+    assert np.array_equal(one.accuracy, two.accuracy)
+    assert not torch.equal(first.body[0].weight, other.body[0].weight)
+
+
+def test_testing_every_epoch_does_not_change_the_training(data):
+    first, again = (run(split_classes(data)[:2], dropout=0.5, every_epoch=flag)[0]
+                    for flag in (False, True))
+    assert all(map(torch.equal, first.parameters(), again.parameters()))
+
+
+# ------------------------------------------------------------- the optimizer and the measure
+
+@pytest.mark.parametrize(("reset", "fresh_at"), [(True, [0, 6, 12]), (False, [0])])
+def test_the_optimizer_forgets_between_tasks_only_if_asked_to(data, reset, fresh_at):
+    tasks = split_classes(data, labels="global")[:3]
+    spy = Spy()
+    optimizer = torch.optim.Adam(spy.parameters(), lr=0.01)
+    ages = []
+    optimizer.register_step_pre_hook(lambda *_: ages.append(
+        max((int(s["step"]) for s in optimizer.state.values()), default=0)))
+    train(spy, tasks, optimizer, epochs=2, batch_size=8, reset_optimizer=reset, progress=False)
+    assert [i for i, age in enumerate(ages) if age == 0] == fresh_at
+    assert optimizer.param_groups[0]["lr"] == 0.01
+
+
+def test_a_reset_optimizer_steps_like_a_new_one(data):
+    tasks = split_classes(data, labels="global")[:2]
+    networks = [Spy(), Spy()]
+    networks[1].load_state_dict(networks[0].state_dict())
+    run(tasks, network=networks[0], epochs=1)
+    generator = torch.Generator().manual_seed(0)
+    for task in tasks:
+        optimizer = torch.optim.Adam(networks[1].parameters(), lr=0.01)
+        training.train_epoch(networks[1], [(task, x, y) for x, y in task.batches(
+            8, generator=generator)], optimizer)
+    assert torch.equal(networks[0].linear.weight, networks[1].linear.weight)
+
+
+def test_the_measure_is_consolidated_after_each_task_with_the_steps_of_that_task(data):
+    seen = []
+
+    class Measure:
+        def consolidate(self):
+            seen.append(len(spy.seen))
+    for interleave, expected in ((False, [6, 12, 18]), (True, [18])):
+        spy = Spy()
+        seen.clear()
+        train(spy, split_classes(data, labels="global")[:3],
+              torch.optim.SGD(spy.parameters(), lr=0.01), epochs=2, batch_size=8,
+              measure=Measure(), interleave=interleave, progress=False)
+        assert seen == expected
+
+
+def test_synaptic_intelligence_is_trained_with_across_resets(data):
+    plain = run(split_classes(data))[0]
+    network, _, _, si = run(split_classes(data), strength=1.0)
+    assert si.tasks == 5 and si.steps == 0
+    assert all(o.max() > 0 for o in si.importance.values())
+    assert not torch.equal(plain.body[0].weight, network.body[0].weight)
+
+
+def test_an_observed_run_is_the_plain_run_bit_by_bit(data):
+    plain, watched = run(split_classes(data))[0], run(split_classes(data), strength=0.0)[0]
+    assert all(map(torch.equal, plain.parameters(), watched.parameters()))
+
+
+# --------------------------------------------------------------------------- what is refused
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_its_value(data):
+    with pytest.raises(FloatingPointError, match=r"become (nan|-?inf)"):
+        run(split_classes(data), lr=1e30, optimizer=torch.optim.SGD)
+
+
+@pytest.mark.parametrize(("count", "settings", "message"), [
+    (0, {}, "got 0 tasks"), (2, {"epochs": 0}, "epochs=0"),
+    (2, {"batch_size": 0}, "at least 1, got 0")])
+def test_training_on_nothing_is_refused(data, count, settings, message):
+    with pytest.raises(ValueError, match=message):
+        run(split_classes(data)[:count], network=Spy(), **settings)
+
+
+def test_the_progress_bar_counts_epochs_and_can_be_left_out(data, capsys):
+    run(split_classes(data)[:2])
+    assert capsys.readouterr().err == ""
+    run(split_classes(data)[:2], progress=True)
+    assert "task 2/2" in (shown := capsys.readouterr().err) and "/4 " in shown
