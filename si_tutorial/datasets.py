@@ -146,7 +146,9 @@ def download(name: str) -> Path:
     if name not in _failed:
         try:
             return _download(name)
-        except (subprocess.SubprocessError, OSError, DatasetError) as why:
+        except subprocess.TimeoutExpired:
+            _failed[name] = f"it was not complete after {LIMIT} seconds"
+        except (OSError, DatasetError) as why:
             _failed[name] = str(why)
     raise DatasetError(
         f"{name} could not be downloaded: {_failed[name]}. With a network, run `python -m "

@@ -1,7 +1,7 @@
 """One equation of the book, one function: plain, obvious, without state.
 
-A formula works on whatever array it is given (NumPy, PyTorch, a Python float), elementwise
-unless it says otherwise. These are the definitions that every fast path is tested against.
+A formula works on whatever array it is given, NumPy's or PyTorch's, elementwise unless it says
+otherwise. These are the definitions that every fast path is tested against.
 
 The book's letters stand in the docstrings; in code they are words:
 θ `theta`, θ̃ `anchor`, g `task_grad`, δ `delta`, ω `path_integral`, Δ `drift`,

@@ -1,6 +1,7 @@
 """The paper's networks: a body shared by all tasks, and one head per task or one for all."""
 
 import itertools
+import math
 import operator
 from collections.abc import Sequence
 from typing import Literal
@@ -41,10 +42,12 @@ class MultiHeadNetwork(nn.Module):
         `task` is a `Task` or its index; a network with one head for all ignores it. Raises
         ValueError for inputs of another size or a task that has no head.
         """
-        if x[0].numel() != torch.Size(self.input_shape).numel():
+        # a network for flat inputs takes images of any shape with as many values
+        shape = (math.prod(x.shape[1:]),) if len(self.input_shape) == 1 else tuple(x.shape[1:])
+        if shape != self.input_shape:
             raise ValueError(f"this network takes inputs of shape (batch, *{self.input_shape}), "
                              f"got {tuple(x.shape)}")
-        features = self.body(x.reshape(-1, *self.input_shape))  # (batch, features)
+        features = self.body(x.reshape(len(x), *self.input_shape))  # (batch, features)
         return self.heads[0 if self.one_for_all else self._head_of(task)](features)
 
     def _head_of(self, task) -> int:

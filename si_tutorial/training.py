@@ -18,7 +18,7 @@ class History:
 
     accuracy: np.ndarray  # (T, T): row i after training on task i, column j tested on task j
     at_start: np.ndarray  # (T,): the untrained network
-    epochs: np.ndarray    # (T · epochs, T): after each epoch, if that was asked for, else (0, T)
+    epochs: np.ndarray    # (epochs trained in all, T): after each epoch, if asked for; else (0, T)
 
 
 def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Optimizer, *,

@@ -118,6 +118,7 @@ def test_dropout_is_where_the_paper_has_it_and_off_where_not_asked_for():
     (lambda: mlp([2])(torch.rand(3, 783), 0),
      r"inputs of shape \(batch, \*\(784,\)\), got \(3, 783\)"),
     (lambda: conv_net([2])(torch.rand(3, 1, 28, 28), 0), r"got \(3, 1, 28, 28\)"),
+    (lambda: conv_net([2])(torch.rand(3, 32, 32, 3), 0), r"got \(3, 32, 32, 3\)"),
     (lambda: mlp([2, 2])(torch.rand(3, 784)), "has 2 heads, one per task"),
     (lambda: mlp([2, 2])(torch.rand(3, 784), 2), "task 2 has no head: .* tasks 0 to 1"),
     (lambda: mlp([2, 2])(torch.rand(3, 784), -1), "task -1 has no head"),
@@ -129,3 +130,8 @@ def test_dropout_is_where_the_paper_has_it_and_off_where_not_asked_for():
 def test_what_cannot_work_is_refused_with_the_value_in_the_message(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("network", [mlp([2]), conv_net([2], channels=1, side=28)])
+def test_an_empty_batch_gives_no_logits(network):
+    assert network(torch.rand(0, 1, 28, 28), 0).shape == (0, 2)

@@ -234,9 +234,9 @@ class QuadraticPenalty:
         """Warn once per task and learning rate if SGD cannot be stable on the penalty."""
         if not isinstance(optimizer, torch.optim.SGD):
             return
-        rates = [float(group["lr"]) for group in optimizer.param_groups]
-        known = self._stable_rates or [-math.inf] * len(rates)
-        if len(known) == len(rates) and all(map(operator.le, rates, known)):
+        rates = tuple(float(group["lr"]) for group in optimizer.param_groups)
+        if len(rates) == len(self._stable_rates) and all(
+                map(operator.le, rates, self._stable_rates)):
             return
         self._stable_rates = rates
         names = {p: name for name, p in self._params.items()}
