@@ -355,7 +355,7 @@ def test_a_download_of_something_else_leaves_nothing(home, monkeypatch, tmp_path
 def test_a_download_beyond_the_limit_is_ended_and_leaves_nothing(home, monkeypatch):
     monkeypatch.setattr(datasets, "LIMIT", 0.5)
     program(monkeypatch, "import sys\nopen(sys.argv[1], 'wb').write(b'half')\nwhile True: pass")
-    with pytest.raises(DatasetError, match="not complete after 0.5 seconds"):
+    with pytest.raises(DatasetError, match="not complete after"):
         datasets.download("mnist")
     assert_nothing_left(home)
 
