@@ -18,27 +18,31 @@ COLORS = dict(zip(
     ("fine-tuning", "SI", "joint", "EWC", "online EWC", "MAS", "L2"),
     (sns.color_palette("colorblind")[i] for i in (3, 0, 2, 1, 8, 4, 7)), strict=True))
 
+DPI = 160  # of the pictures, sharp on a screen with small pixels; they are shown at 110
+
 
 def theme():
     """The book's look; call it once at the top of a notebook."""
     sns.set_theme(context="notebook", style="ticks", palette="colorblind", rc={
-        "figure.dpi": 110, "savefig.dpi": 150, "axes.spines.top": False,
-        "axes.spines.right": False, "legend.frameon": False})
+        "figure.dpi": 110, "axes.spines.top": False, "axes.spines.right": False,
+        "legend.frameon": False})
 
 
 class Shown:
     """A picture with its caption and alternative text, as HTML that needs no other file."""
 
-    def __init__(self, png: bytes, *, alt: str, caption: str):
+    def __init__(self, png: bytes, *, alt: str, caption: str, width: int | None = None):
         if len(alt.split()) < 6:
             raise ValueError("describe in a sentence what the figure shows, for readers who cannot "
                              f"see it: alt={alt!r}")
         self.png, self.alt, self.caption = png, alt, caption
+        self.width = width  # on the page, in CSS pixels; a narrower page shrinks the picture
 
     def _repr_html_(self) -> str:
         data = base64.b64encode(self.png).decode()
+        width = f"width:{self.width}px; " if self.width else ""
         return (f'<figure class="si-figure"><img src="data:image/png;base64,{data}" '
-                f'alt="{html.escape(self.alt)}" style="max-width:100%; background:white">'
+                f'alt="{html.escape(self.alt)}" style="{width}max-width:100%; background:white">'
                 f"<figcaption>{html.escape(self.caption)}</figcaption></figure>")
 
     def __repr__(self):
@@ -52,9 +56,12 @@ def show(ax: Axes, caption: str, *, alt: str | None = None) -> Shown:
     Raises ValueError if there is none.
     """
     figure, buffer = ax.figure, io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight", facecolor="white")
+    figure.savefig(buffer, format="png", bbox_inches="tight", facecolor="white", dpi=DPI)
     plt.close(figure)
-    return Shown(buffer.getvalue(), alt=alt or figure.get_label(), caption=caption)
+    png = buffer.getvalue()
+    drawn = int.from_bytes(png[16:20], "big")  # its width in pixels, from the PNG header
+    return Shown(png, alt=alt or figure.get_label(), caption=caption,
+                 width=round(drawn * 110 / DPI))
 
 
 def describe(ax: Axes, text: str):

@@ -1,0 +1,83 @@
+"""Figures: what they draw comes from the data, and so do the words for those who cannot see it."""
+
+import base64
+import html
+import re
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+matplotlib.use("Agg")
+
+from si_tutorial import figures
+
+NAMES = ["zeros", "ones", "twos"]
+
+
+@pytest.fixture(autouse=True)
+def no_figure_left_open():
+    yield
+    matplotlib.pyplot.close("all")
+
+
+@pytest.fixture
+def accuracy():
+    return np.array([[0.91, 0.5, 0.5], [0.81, 0.92, 0.5], [0.71, 0.82, 0.93]])
+
+
+def test_the_matrix_shows_what_is_trained_and_hides_what_is_not(accuracy):
+    ax = figures.accuracy_matrix(accuracy, NAMES)
+    assert [t.get_text() for t in ax.texts] == ["91", "81", "92", "71", "82", "93"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == NAMES
+
+
+def test_the_words_of_the_matrix_follow_the_numbers(accuracy):
+    words = figures.accuracy_matrix(accuracy, NAMES, title="SI").figure.get_label()
+    assert "71 % on zeros, 82 % on ones, 93 % on twos" in words
+    assert "of SI" in words and "mean 82.0 %" in words
+
+
+def table(**columns):
+    return pd.DataFrame(columns)
+
+
+def test_curves_end_in_the_words_where_they_end_in_the_data():
+    data = table(epoch=[1, 2, 1, 2], accuracy=[0.9, 0.6, 0.9, 0.8],
+                 method=["fine-tuning"] * 2 + ["SI"] * 2)
+    ax = figures.accuracy_curves(data, changes=[1.5])
+    assert "fine-tuning 60 %, SI 80 %" in ax.figure.get_label()
+    lines = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_color() != "0.6"]
+    drawn = {tuple(np.round(line.get_ydata(), 6)) for line in lines}
+    assert {(0.9, 0.6), (0.9, 0.8)} <= drawn
+
+
+def test_a_curve_below_chance_is_not_cut_off():
+    data = table(epoch=[1, 2], accuracy=[0.9, 0.1], method=["SI"] * 2)
+    assert figures.accuracy_curves(data).get_ylim()[0] < 0.1
+
+
+def test_methods_keep_their_colours_in_every_figure():
+    data = table(method=["SI", "SI", "EWC"], accuracy=[0.9, 0.8, 0.7])
+    ax = figures.accuracy_points(data, x="method")
+    colors = [c.get_facecolors()[0][:3] for c in ax.collections if len(c.get_offsets())]
+    assert [tuple(c) for c in colors[:2]] == [figures.COLORS["SI"], figures.COLORS["EWC"]]
+    assert "SI 85.0 %, EWC 70.0 %" in ax.figure.get_label()
+
+
+def test_show_keeps_caption_words_and_picture_together(accuracy):
+    shown = figures.show(figures.accuracy_matrix(accuracy, NAMES), "A <caption> & more.")
+    page = shown._repr_html_()
+    assert html.escape("A <caption> & more.") in page
+    assert html.escape(shown.alt) in page and "71 % on zeros" in shown.alt
+    picture = base64.b64decode(re.search(r"base64,([^\"]+)", page)[1])
+    assert picture.startswith(b"\x89PNG") and len(picture) > 1000
+    assert not matplotlib.pyplot.get_fignums()  # shown once, not a second time by the notebook
+
+
+@pytest.mark.parametrize("alt", ["", "a figure", "plot.png"])
+def test_a_figure_without_words_is_refused(alt):
+    _, ax = matplotlib.pyplot.subplots()
+    with pytest.raises(ValueError, match="cannot see"):
+        figures.show(ax, "caption", alt=alt)
