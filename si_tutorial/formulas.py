@@ -71,3 +71,76 @@ def momentum_limit(momentum=0.0, *, dampening=0.0, nesterov=False):
         return 2.0  # PyTorch's SGD has no buffer then, and ignores the dampening
     slowed = 1 + 2 * momentum if nesterov else 1 - dampening
     return 2 * (1 + momentum) / slowed if slowed > 0 else float("inf")
+
+
+# --------------------------------------------------------------- how well ω measures the drop
+
+
+def trapezoid_credit(task_grad, next_task_grad, delta):
+    """−½ (gₖ + gₖ′) δₖ with g′ the gradient after the step: the credit by the trapezoid rule.
+
+    Exact in its sum where the loss is quadratic. If g and g′ come from one batch, the noise bias
+    stays; if g′ is the *next* batch's gradient, which training computes anyway, it is halved.
+    """
+    return credit((task_grad + next_task_grad) / 2, delta)
+
+
+def step_error(hessian, delta):
+    """½ δᵀ H δ: by how much Σₖ −gₖδₖ overestimates the drop, of second order in the step δ.
+
+    `hessian` has shape (n, n), `delta` (n,); the result is a scalar, exact for quadratic losses.
+    """
+    return delta @ hessian @ delta / 2
+
+
+def noise_variance(fisher, mean_grad, batch_size):
+    """σₖ² = (Fₖ − ḡₖ²) / B: the variance of a minibatch gradient, B examples drawn independently.
+
+    `fisher` is the mean of the squared per-example gradients, `mean_grad` the mean gradient ḡ.
+    """
+    return (fisher - mean_grad**2) / batch_size
+
+
+def noise_bias(lr, steps, noise_variance):
+    """η T σₖ²: what gradient noise adds to ωₖ on average in T steps of SGD.
+
+    The step −η (ḡ+n) holds the noise n that the gradient ḡ+n holds too, and their product has the
+    mean ησ². Undampened momentum changes nothing: n enters its own step once, later ones after.
+    """
+    return lr * steps * noise_variance
+
+
+def adam_noise_credit(lr, steps, second_moment, beta1=0.9):
+    """(1−β₁) η T √vₖ: ωₖ under Adam where noise dominates the gradient (ḡ² ≪ v = ⟨g²⟩).
+
+    The step −η m/√v holds the share 1−β₁ of the present gradient; the older gradients in m are
+    uncorrelated with it. So ω follows the root of the Fisher information (Benzing, Unifying
+    Importance Based Regularisation Methods for Continual Learning, AISTATS 2022).
+    """
+    return (1 - beta1) * lr * steps * second_moment**0.5
+
+
+def surrogate_gap(importance, deltas, strength):
+    """c Ωₖ (Δₖ² − Σₜ δₖ(t)²): ω from the task's gradient minus ω from the surrogate's.
+
+    An identity, for any optimizer, where the task begins at the anchor. `deltas` is the sequence
+    of the task's steps; Δ is their sum.
+    """
+    drift = sum(deltas)
+    return strength * importance * (drift**2 - sum(delta**2 for delta in deltas))
+
+
+# ------------------------------------------------------------------- where EWC's Fisher meets Ω
+
+
+def squared_batch_gradient(fisher, mean_grad, batch_size):
+    """Fₖ / B + (1 − 1/B) ḡₖ²: the mean *square of a batch mean* of B independent gradients.
+
+    Taken for the Fisher information, it is too small by a factor of up to B.
+    """
+    return fisher / batch_size + (1 - 1 / batch_size) * mean_grad**2
+
+
+def fisher_importance(fisher):
+    """Fₖ / 2: the importance for which a penalty without ½ is EWC's ½ Σ F (θ̃−θ)²."""
+    return fisher / 2
