@@ -204,8 +204,10 @@ def _null_space(matrix):
 def _flow_from_zero(matrix, target):
     """Where ẋ = `target` − `matrix` x goes from x = 0: the solution with no flat component."""
     unit, scale = _unit_diagonal(matrix)
-    inverse = np.linalg.pinv(unit, rcond=_tolerance(unit), hermitian=True)
-    x = inverse @ (target / scale) / scale
+    curvatures, directions = np.linalg.eigh(unit)
+    force = directions.T @ (target / scale)
+    x = directions @ np.divide(force, curvatures, out=np.zeros_like(force),
+                               where=curvatures > _tolerance(unit)) / scale
     flat = _null_space(matrix)
     return x - flat @ (flat.T @ x)
 
