@@ -1,0 +1,400 @@
+"""The equations of the chapter "The quadratic case", each as it stands on the page."""
+
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.integrate import quad_vec, solve_ivp
+from scipy.linalg import expm
+from scipy.stats import ortho_group
+
+from equations.quoting import verifies
+from si_tutorial import formulas, quadratic
+
+TAU = 0.7
+seeds = st.integers(0, 2**32 - 1)
+offsets = hnp.arrays(float, 3, elements=st.floats(-2, 2))
+positive = st.floats(0.05, 5)
+for_all_bowls = settings(max_examples=30, deadline=None)
+
+
+def a_bowl(seed, n=3, rank=None):
+    """A random H `(n, n)` of that rank with curvatures 0.3 … 3, from SciPy's random rotations."""
+    rng = np.random.default_rng(seed)
+    u = ortho_group.rvs(n, random_state=rng)
+    curvatures = np.append(rng.uniform(0.3, 3, rank or n), np.zeros(n - (rank or n)))
+    hessian = (u * curvatures) @ u.T
+    return (hessian + hessian.T) / 2
+
+
+def along_the_flow(hessian, offset, integrand, until=np.inf):
+    """∫ integrand(θ−θ*, θ̇) dt along the flow, from the matrix exponential alone."""
+    def value(t):
+        x = expm(-hessian * t / TAU) @ offset
+        return integrand(x, -hessian @ x / TAU)
+    until = min(until, 60 * TAU / 0.3)
+    return quad_vec(value, 0, until, epsabs=1e-10)[0]
+
+
+def gram(hessian, offset):
+    return along_the_flow(hessian, offset, lambda x, v: TAU * np.outer(v, v))
+
+
+# ---------------------------------------------------------------------------- the bowl and the flow
+
+
+@verifies("eq-quadratic-gradient", r"g = H\,(\theta - \theta^*) .")
+def test_quadratic_gradient():
+    hessian, optimum = a_bowl(0), np.array([0.3, -1.0, 2.0])
+    theta = torch.tensor([1.0, 0.5, -0.7], dtype=torch.float64, requires_grad=True)
+    offset = theta - torch.tensor(optimum)
+    (offset @ torch.tensor(hessian) @ offset / 2).backward()
+    np.testing.assert_allclose(theta.grad, hessian @ (theta.detach().numpy() - optimum))
+
+
+@verifies("eq-flow-solution", r"""
+    \theta(t) = \theta^* + \sum_\alpha u^\alpha\, e^{-\lambda^\alpha t/\tau}\, d^\alpha .
+""")
+def test_flow_solution():
+    hessian, optimum, start = a_bowl(1, rank=2), np.array([0.3, -1.0, 2.0]), np.array([1.0, 2, -1])
+    solved = solve_ivp(lambda t, x: -hessian @ (x - optimum) / TAU, (0, 3), start, rtol=1e-11,
+                       atol=1e-12, t_eval=[0.5, 3])
+    curvatures, u = np.linalg.eigh(hessian)
+    for t, theta in zip(solved.t, solved.y.T, strict=True):
+        page = optimum + sum(u[:, a] * np.exp(-curvatures[a] * t / TAU) * (u[:, a]
+                             @ (start - optimum)) for a in range(3))
+        np.testing.assert_allclose(page, theta, atol=1e-9)
+
+
+@verifies("eq-gradient-velocity", r"g = -\tau\, \dot\theta .")
+def test_gradient_velocity():
+    """The velocity by differences along the package's flow, the gradient by autograd."""
+    hessian, start = a_bowl(2), np.array([1.0, 2, -1])
+    for t in (0.1, 1.0):
+        around = quadratic.gradient_flow(start, hessian, np.zeros(3), [t - 1e-5, t, t + 1e-5],
+                                         tau=TAU)
+        velocity = (around[2] - around[0]) / 2e-5
+        theta = torch.tensor(around[1], requires_grad=True)
+        (theta @ torch.tensor(hessian) @ theta / 2).backward()
+        np.testing.assert_allclose(theta.grad, -TAU * velocity, rtol=1e-6)
+
+
+# ---------------------------------------------------------------------------------------- Q
+
+
+@verifies("eq-omega-diagonal", r"\omega_k = Q_{kk} .")
+def test_omega_diagonal():
+    """ω_k = −∫ g_k θ̇_k dt, by integration, against the diagonal of the package's Q."""
+    hessian, offset = a_bowl(3), np.array([1.0, -2, 0.5])
+    omega = -along_the_flow(hessian, offset, lambda x, v: (hessian @ x) * v)
+    np.testing.assert_allclose(omega, np.diag(quadratic.velocity_gram(hessian, offset)), atol=1e-7)
+    np.testing.assert_allclose(omega, quadratic.path_integral(hessian, offset), atol=1e-7)
+
+
+@verifies("eq-gram-integral", r"""
+    Q = \frac{1}{\tau} \int_0^\infty e^{-Ht/\tau}\, H\, d\, d^\top H\, e^{-Ht/\tau}\, dt .
+""")
+def test_gram_integral():
+    hessian, offset = a_bowl(4), np.array([1.0, -2, 0.5])
+
+    def integrand(t):
+        decay = expm(-hessian * t / TAU)
+        return decay @ hessian @ np.outer(offset, offset) @ hessian @ decay
+
+    right = quad_vec(integrand, 0, 60, epsabs=1e-11)[0] / TAU
+    np.testing.assert_allclose(gram(hessian, offset), right, atol=1e-7)
+
+
+@verifies("eq-lyapunov", r"H Q + Q H = H\, d\, d^\top H .")
+@settings(max_examples=4, deadline=None)
+@given(seed=seeds, offset=offsets)
+def test_lyapunov(seed, offset):
+    hessian = a_bowl(seed)
+    Q = gram(hessian, offset)
+    right = hessian @ np.outer(offset, offset) @ hessian
+    np.testing.assert_allclose(hessian @ Q + Q @ hessian, right, atol=1e-6)
+
+
+@verifies("eq-velocity-gram", r"""
+    Q = \sum_{\alpha\beta} u^\alpha\, d^\alpha\, \frac{\lambda^\alpha
+    \lambda^\beta}{\lambda^\alpha + \lambda^\beta}\, d^\beta\, u^{\beta\top} .
+""")
+@settings(max_examples=4, deadline=None)
+@given(seed=seeds, offset=offsets, rank=st.integers(1, 3))
+def test_velocity_gram(seed, offset, rank):
+    hessian = a_bowl(seed, rank=rank)
+    curvatures, u = np.linalg.eigh(hessian)
+    page = np.zeros((3, 3))
+    for a in range(3):
+        for b in range(3):
+            if curvatures[a] > 1e-12 and curvatures[b] > 1e-12:     # else it stands for zero
+                page += (np.outer(u[:, a], u[:, b]) * (u[:, a] @ offset) * (u[:, b] @ offset)
+                         * curvatures[a] * curvatures[b] / (curvatures[a] + curvatures[b]))
+    np.testing.assert_allclose(gram(hessian, offset), page, atol=1e-6)
+    np.testing.assert_allclose(quadratic.velocity_gram(hessian, offset), page, atol=1e-12)
+
+
+@verifies("eq-trace", r"\operatorname{tr} Q = \tfrac12\, d^\top H\, d = E(\theta(0)) ,")
+@for_all_bowls
+@given(seed=seeds, offset=offsets, rank=st.integers(1, 3))
+def test_trace(seed, offset, rank):
+    hessian = a_bowl(seed, rank=rank)
+    trace = np.trace(quadratic.velocity_gram(hessian, offset))
+    assert trace == pytest.approx(offset @ hessian @ offset / 2, abs=1e-10)
+    assert trace == pytest.approx(quadratic.loss(offset, hessian, 0.0), abs=1e-10)
+
+
+@verifies("eq-two-weights", r"""
+    Q = \frac{g\, g^\top + \det(H)\; d\, d^\top}{2 \operatorname{tr} H} .
+""")
+def test_two_weights():
+    """By SymPy: it solves the Lyapunov equation, whose solution is unique for positive H."""
+    a, b, c, d1, d2 = sp.symbols("a b c d1 d2")
+    H, d = sp.Matrix([[a, b], [b, c]]), sp.Matrix([d1, d2])
+    g = H * d
+    Q = (g * g.T + H.det() * d * d.T) / (2 * H.trace())
+    assert sp.simplify(H * Q + Q * H - H * d * d.T * H) == sp.zeros(2)
+
+
+# ------------------------------------------------------------------------------ the special cases
+
+
+@verifies("eq-diagonal", r"""
+    \omega_k = \tfrac12\, H_{kk}\, d_k^2 , \qquad \Delta_k^2 = d_k^2 , \qquad
+    \Omega_k = \frac{\omega_k}{\Delta_k^2 + \xi} \xrightarrow{\ \xi \to 0\ } \tfrac12\, H_{kk}
+    ,
+""")
+@for_all_bowls
+@given(curvature=positive, offset=st.floats(0.1, 2), other=positive)
+def test_diagonal(curvature, offset, other):
+    """The first of two weights, by integrating its own flow to twelve decimals."""
+    t_end = 40 / curvature
+    x, omega = solve_ivp(lambda t, s: [-curvature * s[0], (curvature * s[0]) ** 2], (0, t_end),
+                         [offset, 0], rtol=1e-11, atol=1e-13).y[:, -1]
+    assert omega == pytest.approx(curvature * offset**2 / 2, rel=1e-8)
+    assert (x - offset) ** 2 == pytest.approx(offset**2, rel=1e-8)
+    hessian = np.diag([curvature, other])
+    for damping in (1e-6, 1e-9):
+        found = quadratic.importance(hessian, [offset, 1.0], damping)[0]
+        assert found == pytest.approx(omega / ((x - offset) ** 2 + damping), rel=1e-7)
+        assert found == pytest.approx(curvature / 2, rel=200 * damping)
+
+
+def many_starts(sigma, count=60_000, n=3):
+    return sigma * np.random.default_rng(0).normal(size=(count, n))
+
+
+def assert_mean_is(samples, expected):
+    """Within 5 standard errors, and these within 3 % of the largest entry: the test can see it."""
+    error = samples.std(axis=0) / len(samples) ** 0.5
+    assert (np.abs(samples.mean(axis=0) - expected) < 5 * error + 1e-12).all()
+    assert error.max() < 0.03 * np.abs(expected).max()
+
+
+@verifies("eq-mean-gram", r"""
+    \langle Q \rangle = \tfrac12\, \sigma^2 \sum_\alpha u^\alpha\, \lambda^\alpha\,
+    u^{\alpha\top} = \tfrac12\, \sigma^2 H .
+""")
+@pytest.mark.parametrize("rank", [3, 2])
+def test_mean_gram(rank):
+    hessian, sigma = a_bowl(5, rank=rank), 0.6
+    assert_mean_is(quadratic.velocity_gram(hessian, many_starts(sigma)), sigma**2 * hessian / 2)
+    curvatures, u = np.linalg.eigh(hessian)
+    np.testing.assert_allclose(quadratic.mean_velocity_gram(hessian, sigma),
+                               sigma**2 / 2 * sum(curvatures[a] * np.outer(u[:, a], u[:, a])
+                                                  for a in range(3)), atol=1e-12)
+
+
+@verifies("eq-ratio-of-means", r"""
+    \frac{\langle \omega_k \rangle}{\langle \Delta_k^2 \rangle} = \tfrac12\, H_{kk} .
+""")
+def test_ratio_of_means():
+    hessian, starts = a_bowl(6), many_starts(0.6)
+    flown = starts @ expm(-hessian * 100).T - starts                       # Δ, by the flow itself
+    ratio = quadratic.path_integral(hessian, starts).mean(0) / (flown**2).mean(0)
+    np.testing.assert_allclose(ratio, np.diag(hessian) / 2, rtol=0.03)
+
+
+@verifies("eq-singular-ratio", r"""
+    \frac{\langle \omega_k \rangle}{\langle \Delta_k^2 \rangle} = \frac{H_{kk}}{2\, P_{kk}}
+    \ge \tfrac12\, H_{kk} .
+""")
+def test_singular_ratio():
+    hessian, starts = a_bowl(7, rank=2), many_starts(0.6)
+    flown = starts @ expm(-hessian * 100).T - starts
+    ratio = quadratic.path_integral(hessian, starts).mean(0) / (flown**2).mean(0)
+    projector = hessian @ np.linalg.pinv(hessian)
+    np.testing.assert_allclose(ratio, np.diag(hessian) / (2 * np.diag(projector)), rtol=0.03)
+    assert (ratio > np.diag(hessian) / 2).all()
+
+
+@verifies("eq-tail", r"""
+    \mathrm{Prob}\left( \frac{\omega_1}{\Delta_1^2} > r \right) \approx \frac{2}{\pi}\,
+    \frac{|H_{12}|}{\sqrt{2\, r \operatorname{tr} H}} .
+""")
+@pytest.mark.parametrize("r", [200, 2000])
+def test_tail(r):
+    hessian = np.array([[1.0, 0.7], [0.7, 1.5]])
+    starts = np.random.default_rng(3).normal(size=(400_000, 2))
+    ratio = quadratic.path_integral(hessian, starts)[:, 0] / starts[:, 0] ** 2
+    page = 2 / np.pi * 0.7 / np.sqrt(2 * r * 2.5)
+    found = (ratio > r).mean()
+    sampling, next_order = 5 * np.sqrt(page / 400_000), page / np.sqrt(r)
+    assert abs(found - page) < sampling + next_order
+
+
+@verifies("eq-rank-one", r"""
+    \Omega_k = \frac{\lambda}{2} \cdot \frac{(u \cdot d)^2\, u_k^2}{(u \cdot d)^2\, u_k^2 +
+    \xi} .
+""")
+@settings(max_examples=4, deadline=None)
+@given(seed=seeds, offset=offsets.filter(lambda d: np.linalg.norm(d) > 0.5),
+       damping=st.floats(0.01, 1))
+def test_rank_one(seed, offset, damping):
+    u = ortho_group.rvs(3, random_state=np.random.default_rng(seed))[:, 0]
+    hessian = 2.0 * np.outer(u, u)
+    omega = np.diag(gram(hessian, offset))
+    drift = expm(-hessian * 100) @ offset - offset
+    along = (u @ offset) ** 2 * u**2
+    page = 2.0 / 2 * along / (along + damping)
+    np.testing.assert_allclose(omega / (drift**2 + damping), page, atol=1e-6)
+    np.testing.assert_allclose(quadratic.rank_one_importance(2.0, u, offset, damping), page,
+                               atol=1e-10)
+
+
+@verifies("eq-fisher-curvature", r"""
+    F = - \Big\langle \sum_y p_\theta(y\,|\,x)\; \nabla_\theta^2 \log p_\theta(y\,|\,x)
+    \Big\rangle_x ,
+""")
+def test_fisher_curvature():
+    """A network with a hidden layer, every input and label, by two kinds of derivative."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(7, 2, generator=generator, dtype=torch.float64)
+    w = torch.randn(3 * 2 + 3 * 3, generator=generator, dtype=torch.float64)
+
+    def log_p(w):
+        hidden = torch.tanh(x @ w[:6].view(3, 2).T)
+        return torch.log_softmax(hidden @ w[6:].view(3, 3).T, 1)            # (7, 3)
+
+    p, slopes = log_p(w).exp(), torch.func.jacrev(log_p)(w)
+    left = torch.einsum("ny,nyi,nyj->ij", p, slopes, slopes) / 7
+    right = -torch.einsum("ny,nyij->ij", p, torch.func.hessian(log_p)(w)) / 7
+    torch.testing.assert_close(left, right)
+    assert left.abs().max() > 0.01
+
+
+# --------------------------------------------------------------------------------------- two tasks
+
+
+@verifies("eq-second-minimum", r"\delta(c) = (H_2 + 2c\,\Omega)^{-1} H_2\, D .")
+@for_all_bowls
+@given(seed=seeds, shift=offsets, strength=st.floats(0, 3))
+def test_second_minimum(seed, shift, strength):
+    """The gradient of the surrogate loss, by autograd, is zero there."""
+    first, second = a_bowl(seed), a_bowl(seed + 1)
+    importance = np.diag(first) / 2
+    moved = np.linalg.solve(second + 2 * strength * np.diag(importance), second @ shift)
+    delta = torch.tensor(moved, requires_grad=True)
+    away = delta - torch.tensor(shift)
+    surrogate = (away @ torch.tensor(second) @ away / 2
+                 + formulas.penalty(torch.tensor(importance), 0.0, delta, strength))
+    surrogate.backward()
+    np.testing.assert_allclose(delta.grad, 0, atol=1e-10)
+    np.testing.assert_allclose(quadratic.second_drift(second, shift, importance, strength), moved,
+                               atol=1e-10)
+
+
+h1, h2, D, c = sp.symbols("h1 h2 D c", positive=True)
+x = sp.symbols("x", real=True)
+SURROGATE = h2 * (x - D) ** 2 / 2 + c * (h1 / 2) * x**2
+(DELTA,) = sp.solve(sp.diff(SURROGATE, x), x)        # one weight, found by SymPy
+JOINT = h1 * DELTA**2 / 2 + h2 * (DELTA - D) ** 2 / 2
+WEIGHTS = np.array([[0.5, 2.0, 1.0], [3.0, 0.4, -0.7]])    # two weights: h₁, h₂, D
+
+
+def summed(one_weight, strength):
+    return sum(float(one_weight.subs({h1: a, h2: b, D: d, c: strength})) for a, b, d in WEIGHTS)
+
+
+def package(function, strength):
+    first, second, shift = WEIGHTS.T
+    return function(np.diag(first), np.diag(second), shift, first / 2, strength)
+
+
+@verifies("eq-forgetting-diagonal", r"""
+    \tfrac12\, \delta^\top H_1\, \delta = \frac12 \sum \frac{h_1\, h_2^2\, D^2}{(h_2 + c\,
+    h_1)^2} ,
+""")
+def test_forgetting_diagonal():
+    page = h1 * h2**2 * D**2 / (h2 + c * h1) ** 2 / 2
+    assert sp.simplify(h1 * DELTA**2 / 2 - page) == 0
+    for strength in (0.0, 0.7, 3.0):
+        assert package(quadratic.forgetting, strength) == pytest.approx(summed(page, strength))
+
+
+@verifies("eq-joint-diagonal", r"""
+    J(c) = \frac12 \sum \frac{h_1 h_2\, (h_2 + c^2 h_1)\, D^2}{(h_2 + c\, h_1)^2} ,
+""")
+def test_joint_diagonal():
+    page = h1 * h2 * (h2 + c**2 * h1) * D**2 / (h2 + c * h1) ** 2 / 2
+    assert sp.simplify(JOINT - page) == 0
+    for strength in (0.0, 0.7, 3.0):
+        assert package(quadratic.joint_loss, strength) == pytest.approx(summed(page, strength))
+
+
+@verifies("eq-joint-derivative", r"""
+    \frac{dJ}{dc} = (c - 1) \sum \frac{h_1^2\, h_2^2\, D^2}{(h_2 + c\, h_1)^3}
+""")
+def test_joint_derivative():
+    page = (c - 1) * h1**2 * h2**2 * D**2 / (h2 + c * h1) ** 3
+    assert sp.simplify(sp.diff(JOINT, c) - page) == 0
+    assert package(quadratic.joint_loss, 1.0) == pytest.approx(min(
+        package(quadratic.joint_loss, strength) for strength in np.linspace(0.5, 1.5, 201)))
+
+
+# ---------------------------------------------------------------------------------- discrete steps
+
+
+@verifies("eq-descent-share", r"""
+    \omega = \eta\, h^2 d^2 \sum_{t=0}^\infty (1 - \eta h)^{2t} = \frac{\tfrac12\, h\, d^2}{1
+    - \tfrac12\, \eta\, h} ,
+""")
+@for_all_bowls
+@given(product=st.floats(0.05, 1.9), h=positive, offset=st.floats(0.1, 2))
+def test_descent_share(product, h, offset):
+    lr, d, omega = product / h, offset, 0.0
+    for _ in range(800):
+        omega += formulas.credit(h * d, -lr * h * d)
+        d *= 1 - lr * h
+    assert omega == pytest.approx(h * offset**2 / 2 / (1 - lr * h / 2), rel=1e-8)
+    series = sum(lr * h**2 * offset**2 * (1 - lr * h) ** (2 * t) for t in range(800))
+    assert omega == pytest.approx(series, rel=1e-8)
+    assert quadratic.descent_gram([[h]], [offset], lr)[0, 0] == pytest.approx(omega, rel=1e-8)
+
+
+@verifies("eq-momentum-limit", r"0 < \eta\, h < 2\,(1 + \beta) .")
+@for_all_bowls
+@given(beta=st.floats(0.01, 0.95), inside=st.floats(0.02, 0.98), beyond=st.floats(1.02, 3))
+def test_momentum_limit(beta, inside, beyond):
+    """torch's own SGD contracts inside the limit and not beyond; nor for ηh ≤ 0."""
+    def radius(product):
+        """The largest |eigenvalue| of one step of torch's SGD on (θ, momentum buffer)."""
+        columns = []
+        for theta, buffer in ((1.0, 0.0), (0.0, 1.0)):
+            weight = torch.tensor([theta], dtype=torch.float64, requires_grad=True)
+            sgd = torch.optim.SGD([weight], lr=0.5, momentum=beta)
+            sgd.state[weight]["momentum_buffer"] = torch.tensor([buffer], dtype=torch.float64)
+            weight.grad = weight.detach() * product / 0.5
+            sgd.step()
+            kept = sgd.state[weight]["momentum_buffer"]
+            columns.append([weight.item(), kept.item()])
+        return np.abs(np.linalg.eigvals(np.array(columns).T)).max()
+
+    limit = 2 * (1 + beta)
+    assert radius(inside * limit) < 1 < radius(beyond * limit)
+    assert radius(-0.1) > 1
+    assert formulas.momentum_limit(beta) == pytest.approx(limit)
+    assert abs(1 - inside * 2) < 1 < abs(1 - beyond * 2)       # without momentum, θ ← (1 − ηh) θ
