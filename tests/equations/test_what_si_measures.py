@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from equations.quoting import verifies
 
+from equations.quoting import verifies
 from si_tutorial import formulas
 
 
@@ -58,7 +58,7 @@ def test_adam_numerator(mean, sigma, beta1):
 
 @verifies("eq-noise-share", r"\frac{(1-\beta_1)\,\sigma^2}{\bar g^2 + (1-\beta_1)\,\sigma^2} .")
 def test_noise_share():
-    """1 − (expected credit without noise in the account) / (expected credit), under torch's Adam."""
+    """1 − (credit without noise in the account) / (credit), averaged, under torch's Adam."""
     mean, sigma, beta1, steps = 0.3, 1.0, 0.9, 3000
     theta = torch.zeros(300, dtype=torch.float64, requires_grad=True)
     adam = torch.optim.Adam([theta], lr=1e-3, betas=(beta1, 0.999))
