@@ -38,9 +38,9 @@ def mean_over_examples(network: nn.Module, batches: Iterable, forward: Callable[
     with _evaluation_mode(network), torch.enable_grad():
         gradients = _PerExample(network, forward)
         for x, y in batches:
+            logits, calls = gradients.run(x)
             if examples == 0:
                 gradients.check(x)
-            logits, calls = gradients.run(x)
             for pull in pulls(logits.detach(), y):
                 for name, t in gradients.sizes(x, logits, calls, pull, size).items():
                     total[name] += t
