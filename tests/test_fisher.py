@@ -312,7 +312,7 @@ class UsedBare(nn.Module):
 
 
 def test_certain_examples_do_not_blind_the_check():
-    """The first two have no score at all in float32; the bare weight must be noticed all the same."""
+    """The first two have no score in float32; the bare weight must be noticed all the same."""
     torch.manual_seed(0)
     network, x, y = UsedBare(), torch.randn(6, 4), torch.randint(3, (6,))
     x[:, 0] = torch.tensor([1e4, 1e4, 1, 1, 1, 1])
