@@ -59,6 +59,28 @@ def penalty_gradient(importance, anchor, theta, strength):
     return 2 * strength * importance * (theta - anchor)
 
 
+def fisher(example_grads):
+    """Fₖ = mean over examples of gₖ²: the diagonal Fisher information for one label each.
+
+    `example_grads` has shape (examples, …); row n is the gradient of log p(yₙ|xₙ). The square is
+    taken before the mean.
+    """
+    return (example_grads**2).mean(0)
+
+
+def sensitivity(example_grads):
+    """Mean over examples of |gₖ|; row n is the gradient of ‖logits(xₙ)‖² (Aljundi et al. 2018)."""
+    return abs(example_grads).mean(0)
+
+
+def merged_anchor(importance, anchor, new_importance, theta):
+    """b with A (θ−b)² + const = Ω (θ−θ̃)² + Ω' (θ−θ')², where A = Ω + Ω' is not zero.
+
+    The mean of the old anchor θ̃ and the new one θ' (`theta`), weighted by their importances.
+    """
+    return (importance * anchor + new_importance * theta) / (importance + new_importance)
+
+
 def momentum_limit(momentum=0.0, *, dampening=0.0, nesterov=False):
     """The largest lr·h at which SGD still converges on the parabola ½hθ².
 

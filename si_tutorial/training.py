@@ -33,7 +33,8 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
     optimizer : over the network's parameters.
     epochs, batch_size : per task.
     seed : fixes the order of the training examples (and dropout, through the global generator).
-    measure : an importance measure attached to `optimizer`, consolidated after each task.
+    measure : an importance measure attached to `optimizer`, or a list of them; each is
+        consolidated after each task, on all of its training data where it looks at data.
     interleave : train all tasks at once instead, by mixing their batches within each epoch: as
         many steps on the same data, in another order. The history then holds the same values in
         every row.
@@ -58,6 +59,7 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
                          f"and epochs={epochs}")
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
+    measures = measure if isinstance(measure, list | tuple) else [measure] if measure else []
     rounds = [list(tasks)] if interleave else [[task] for task in tasks]
     at_start, rows, curve = evaluate(network, tasks), [], []
     with tqdm(total=len(rounds) * epochs, unit="epoch", disable=not progress, leave=False) as bar:
@@ -70,13 +72,22 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
                 if after_epoch is not None:
                     after_epoch(index, epoch)
                 bar.update()
-            if measure is not None:
-                measure.consolidate()
+            for one in measures:
+                _consolidate(one, network, group)
             if reset_optimizer:
                 optimizer.state.clear()
             rows.append(evaluate(network, tasks))
     rows = rows * len(tasks) if interleave else rows
     return History(np.array(rows), at_start, np.array(curve).reshape(-1, len(tasks)))
+
+
+def _consolidate(measure, network: nn.Module, group: Sequence[Task]):
+    if len(group) > 1:
+        measure.consolidate()
+        return
+    order = torch.Generator().manual_seed(0)  # of its own: measuring must not change the training
+    measure.consolidate(group[0].batches(256, generator=order),
+                        forward=lambda x: network(x, group[0]))
 
 
 def train_epoch(network: nn.Module, batches, optimizer: torch.optim.Optimizer):

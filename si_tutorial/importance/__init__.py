@@ -1,6 +1,10 @@
 """Answers to "which weights matter?", and the one penalty they share."""
 
+from si_tutorial.importance.elastic_weight_consolidation import ElasticWeightConsolidation
+from si_tutorial.importance.memory_aware_synapses import MemoryAwareSynapses
 from si_tutorial.importance.penalty import QuadraticPenalty
 from si_tutorial.importance.synaptic_intelligence import SynapticIntelligence
+from si_tutorial.importance.uniform import UniformImportance
 
-__all__ = ["QuadraticPenalty", "SynapticIntelligence"]
+__all__ = ["ElasticWeightConsolidation", "MemoryAwareSynapses", "QuadraticPenalty",
+           "SynapticIntelligence", "UniformImportance"]

@@ -186,6 +186,19 @@ class QuadraticPenalty:
                 self._params[name].grad = task_grad
         self._task_grads = None
 
+    @torch.no_grad()
+    def _end_task(self, importance: Mapping[str, Tensor], anchor: Mapping[str, Tensor]):
+        """Copy Ω and θ̃ for the next task, if they are finite. Returns self."""
+        self._check_finite("the value", anchor)
+        self._check_finite("the importance", importance)
+        for name in self._params:
+            self.importance[name].copy_(importance[name])
+            self.anchor[name].copy_(anchor[name])
+        self.tasks += 1
+        self.steps = 0
+        self._stable_rates = ()
+        return self
+
     # ------------------------------------------------------------- refusing what would be wrong
 
     def _refuse(self, optimizer, args, kwargs):

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from si_tutorial import formulas
 from si_tutorial.importance.penalty import QuadraticPenalty, at_least_zero
@@ -38,6 +38,11 @@ class SynapticIntelligence(QuadraticPenalty):
         A parameter that raised the loss has ω < 0, and a negative importance would push it away
         from its anchor. "cumulative" clips Ω at zero after each task's share is added, as the
         authors' code does; "per_task" clips each share before it is added; "none" keeps signs.
+    gradient : {"task", "total", "independent"}
+        Whose product with Δθ is summed. "task" is the paper's. "total" adds the penalty's own
+        gradient, as much published code does: for showing what that changes. "independent" takes
+        the gradient of another minibatch, handed over by `probe` before each step; the step then
+        does not depend on that minibatch's noise, and ω has no bias from it (SIU, Benzing 2022).
 
     Attributes
     ----------
@@ -49,17 +54,45 @@ class SynapticIntelligence(QuadraticPenalty):
     _tensor_fields = ("importance", "anchor", "path_integral")
 
     def __init__(self, network: nn.Module, *, strength: float = 1.0, damping: float = 1e-3,
-                 clip: Literal["cumulative", "per_task", "none"] = "cumulative"):
+                 clip: Literal["cumulative", "per_task", "none"] = "cumulative",
+                 gradient: Literal["task", "total", "independent"] = "task"):
         super().__init__(network, strength=strength)
         self.damping = at_least_zero("damping", damping)
         if clip not in ("cumulative", "per_task", "none"):
             raise ValueError(f"clip must be 'cumulative', 'per_task' or 'none', got {clip!r}")
-        self.clip = clip
+        if gradient not in ("task", "total", "independent"):
+            raise ValueError("gradient must be 'task', 'total' or 'independent', "
+                             f"got {gradient!r}")
+        self.clip, self.gradient = clip, gradient
         self.path_integral = self._like(torch.zeros_like)
         self._theta_before = self._like(torch.empty_like)
+        self._probe_grads = None  # name → gradient on an independent minibatch, until the step
+
+    def probe(self, loss: Tensor):
+        """Hand over the task loss on an independent minibatch, before `optimizer.step()`::
+
+            si = SynapticIntelligence(network, gradient="independent").attach(optimizer)
+            optimizer.zero_grad()
+            F.cross_entropy(network(x), y).backward()
+            si.probe(F.cross_entropy(network(other_x), other_y))
+            optimizer.step()
+
+        Only its gradient is taken; `param.grad`, and with it the step, stays as it is. Call it
+        where the loss is at the weights that the step starts from.
+        """
+        if self.gradient != "independent":
+            raise RuntimeError("only gradient='independent' integrates another minibatch's "
+                               f"gradient; this object has gradient={self.gradient!r}")
+        params = {name: p for name, p in self._params.items() if p.requires_grad}
+        grads = torch.autograd.grad(loss, list(params.values()), allow_unused=True)
+        self._probe_grads = {name: g for name, g in zip(params, grads, strict=True)
+                             if g is not None}
 
     @torch.no_grad()
     def _before_step(self, optimizer, args, kwargs):
+        if self.gradient == "independent" and self._probe_grads is None:
+            raise RuntimeError("gradient='independent' needs the loss on another minibatch before "
+                               "each step: call probe(loss), then optimizer.step()")
         super()._before_step(optimizer, args, kwargs)
         for name, task_grad in self._task_grads.items():
             self._theta_before[name].copy_(self._params[name])
@@ -69,14 +102,27 @@ class SynapticIntelligence(QuadraticPenalty):
     @torch.no_grad()
     def _after_step(self, optimizer, args, kwargs):
         for name, task_grad in self._task_grads.items():
+            grad = self._integrand(name, task_grad)
             delta = torch.sub(self._params[name], self._theta_before[name],
                               out=self._theta_before[name])
-            self.path_integral[name].addcmul_(task_grad, delta, value=-self._sign)
+            self.path_integral[name].addcmul_(grad, delta, value=-self._sign)
+        self._probe_grads = None
         super()._after_step(optimizer, args, kwargs)
 
+    def _integrand(self, name, task_grad):
+        """The gradient whose product with Δθ is credited."""
+        if self.gradient == "independent":
+            return self._probe_grads.get(name, torch.zeros_like(task_grad))
+        if self.gradient == "total":
+            return task_grad + self._sign * formulas.penalty_gradient(
+                self.importance[name], self.anchor[name], self._theta_before[name], self.strength)
+        return task_grad
+
     @torch.no_grad()
-    def consolidate(self):
+    def consolidate(self, batches=None, *, forward=None):
         """End a task: Ω += ω / (Δ² + ξ), θ̃ ← θ, ω ← 0. Returns self.
+
+        `batches` and `forward` are not looked at; they let one loop serve every measure.
 
         Raises
         ------
@@ -92,20 +138,13 @@ class SynapticIntelligence(QuadraticPenalty):
                                "attach(optimizer) with the optimizer that trains the network")
         self._check_moved_by_optimizer()
         self._check_finite("the path integral", self.path_integral)
-        self._check_finite("the value", self._params)
         importance = {}
         for name, p in self._params.items():
-            share = self._share(name, p - self.anchor[name])
-            total = self.importance[name] + share
+            total = self.importance[name] + self._share(name, p - self.anchor[name])
             importance[name] = total.clamp(min=0) if self.clip == "cumulative" else total
-        self._check_finite("the importance", importance)
-        for name, p in self._params.items():
-            self.importance[name].copy_(importance[name])
-            self.anchor[name].copy_(p)
-            self.path_integral[name].zero_()
-        self.tasks += 1
-        self.steps = 0
-        self._stable_rates = ()
+        self._end_task(importance, self._params)
+        for omega in self.path_integral.values():
+            omega.zero_()
         return self
 
     def _check_moved_by_optimizer(self):

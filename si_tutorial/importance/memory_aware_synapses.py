@@ -1,0 +1,35 @@
+"""Memory aware synapses: importance is how much the outputs depend on a parameter."""
+
+from collections.abc import Callable, Iterable
+
+from torch import Tensor
+
+from si_tutorial.fisher import output_sensitivity
+from si_tutorial.importance.penalty import QuadraticPenalty
+
+
+class MemoryAwareSynapses(QuadraticPenalty):
+    """Each task adds the mean over its inputs of |∂ ‖logits‖² / ∂θₖ|; no label is looked at.
+
+    Aljundi et al. 2018, eq. 3 with the squared norm, and eq. 4: the penalty is c Σ Ω (θ − θ̃)² at
+    the latest weights, without a factor ½, and c is their λ. Unlike SI's and EWC's, this
+    importance is no curvature of the loss: its unit is that of the squared logits per θ, so its
+    strength does not compare with theirs.
+
+    Parameters
+    ----------
+    network, strength : see `QuadraticPenalty`.
+    """
+
+    def consolidate(self, batches: Iterable, *, forward: Callable[[Tensor], Tensor] | None = None):
+        """End a task: measure the sensitivity at the present weights. Returns self.
+
+        `batches` yields (x, y) of the task that ends, and `forward` returns the logits
+        `(batch, classes)` of its head; by default the network itself. Raises FloatingPointError,
+        and changes nothing, if an importance or a weight is NaN or infinite; for other errors see
+        `si_tutorial.fisher.fisher_information`.
+        """
+        self._check_network()
+        share = output_sensitivity(self._network, batches, forward=forward)
+        return self._end_task({name: self.importance[name] + share[name] for name in share},
+                              self._params)

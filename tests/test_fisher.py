@@ -1,0 +1,378 @@
+"""Per-example curvature against double loops over examples and parameters, and against its laws."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from si_tutorial import formulas, per_example
+from si_tutorial.fisher import fisher_information, output_sensitivity
+
+torch.set_num_threads(1)
+
+
+# ------------------------------------------------------------------------------- the naive twins
+
+def example_grads(network, scalars):
+    """One gradient per scalar, by autograd, stacked: name → (scalars, *shape)."""
+    params = dict(network.named_parameters())
+    rows = []
+    for scalar in scalars:
+        grads = torch.autograd.grad(scalar, [p for p in params.values() if p.requires_grad],
+                                    retain_graph=True, allow_unused=True)
+        grads = iter(grads)
+        rows.append({n: (next(grads) if p.requires_grad else None) for n, p in params.items()})
+    return {n: torch.stack([torch.zeros_like(p) if row[n] is None else row[n] for row in rows])
+            for n, p in params.items()}
+
+
+def naive_fisher(network, x, y, labels, forward=None):
+    """F by a loop over examples and, for the expectation, over classes."""
+    network.eval()
+    log_p = [(forward or network)(one[None])[0].log_softmax(0) for one in x]
+    if labels == "expected":
+        classes = range(len(log_p[0]))
+        per_class = [example_grads(network, [lp[c] for lp in log_p]) for c in classes]
+        weights = torch.stack([lp.exp().detach() for lp in log_p])  # (examples, classes)
+        return {n: sum(torch.einsum("n,n...->...", weights[:, c], per_class[c][n] ** 2)
+                       for c in classes) / len(x) for n in per_class[0]}
+    chosen = y if labels == "true" else [lp.argmax() for lp in log_p]
+    grads = example_grads(network, [lp[c] for lp, c in zip(log_p, chosen, strict=True)])
+    return {n: formulas.fisher(g) for n, g in grads.items()}
+
+
+def naive_sensitivity(network, x, forward=None):
+    network.eval()
+    grads = example_grads(network, [(forward or network)(one[None]).square().sum() for one in x])
+    return {n: formulas.sensitivity(g) for n, g in grads.items()}
+
+
+def assert_same(found, expected, tolerance=1e-10):
+    assert found.keys() == expected.keys()
+    for name in expected:
+        assert found[name].shape == expected[name].shape
+        scale = expected[name].abs().max().clamp(min=1e-12)
+        assert (found[name] - expected[name]).abs().max() <= tolerance * scale, name
+
+
+# --------------------------------------------------------------------------- the problem settings
+
+class Tied(nn.Module):
+    """A layer called twice, weights shared by two layers, with an embedding, and used bare."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(10, 4)
+        self.twice, self.same = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.same.weight = self.twice.weight
+        self.bare = nn.Linear(4, 4)
+        self.back = nn.Linear(4, 10)
+        self.back.weight = self.words.weight
+        self.head = nn.Linear(10, 3)
+
+    def forward(self, x):                                   # (batch, time) of int
+        z = self.twice(torch.tanh(self.twice(self.words(x))))  # (batch, time, 4)
+        z = torch.tanh(self.same(z))
+        z = torch.tanh(F.linear(z, self.bare.weight)) + self.bare(z)
+        return self.head(self.back(z).mean(1))
+
+
+class TimeFirst(nn.Module):
+    """Its inner layer sees the time axis where the batch is expected."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.head = nn.Linear(4, 5), nn.Linear(5, 3)
+
+    def forward(self, x):  # (batch, time, 4)
+        return self.head(torch.tanh(self.inner(x.transpose(0, 1))).mean(0))
+
+
+class SharedConv(nn.Module):
+    """One convolution on two scales."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(2, 2, 3, padding=1), nn.Linear(2, 3)
+
+    def forward(self, x):
+        z = torch.tanh(self.conv(x))
+        return self.head(self.conv(F.avg_pool2d(z, 2)).mean((2, 3)))
+
+
+def frozen():
+    network = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 3))
+    network[0].requires_grad_(False)
+    network[2].bias.requires_grad_(False)
+    return network
+
+
+def images(side=7):
+    return torch.randn(7, 2, side, side)
+
+
+SETTINGS = {
+    "perceptron": lambda: (nn.Sequential(
+        nn.Linear(5, 4), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(4, 3)),
+        torch.randn(7, 5)),
+    "frozen": lambda: (frozen(), torch.randn(7, 5)),
+    "sequence": lambda: (nn.Sequential(
+        nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3), nn.Flatten(), nn.Linear(12, 3)),
+        torch.randn(7, 4, 5)),
+    "convolutions": lambda: (nn.Sequential(
+        nn.Conv2d(2, 4, (4, 3), padding="same"), nn.ReLU(inplace=True),
+        nn.Conv2d(4, 6, (3, 2), stride=2, padding=1, dilation=2, groups=2, bias=False),
+        nn.Tanh(), nn.Conv2d(6, 2, 1, padding="valid"), nn.Flatten(), nn.LazyLinear(3)), images()),
+    "circular padding": lambda: (nn.Sequential(
+        nn.Conv2d(2, 3, 3, padding=1, padding_mode="circular"), nn.Flatten(),
+        nn.LazyLinear(3)), images()),
+    "batch norm": lambda: (nn.Sequential(
+        nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(inplace=True), nn.Dropout2d(0.5),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3)), images()),
+    "layer norm": lambda: (nn.Sequential(
+        nn.Linear(5, 4), nn.LayerNorm(4), nn.Tanh(), nn.Linear(4, 3)), torch.randn(7, 5)),
+    "tied": lambda: (Tied(), torch.randint(10, (7, 3))),
+    "shared convolution": lambda: (SharedConv(), images(6)),
+    "time first": lambda: (TimeFirst(), torch.randn(7, 3, 4)),
+    "time first, as long as the batch": lambda: (TimeFirst(), torch.randn(7, 4, 4)),
+    "weight norm": lambda: (nn.Sequential(
+        nn.utils.parametrizations.weight_norm(nn.Linear(5, 4)), nn.Tanh(), nn.Linear(4, 3)),
+        torch.randn(7, 5)),
+}
+
+
+@pytest.fixture(params=SETTINGS)
+def setting(request):
+    """A network in float64 and seven examples in two batches of unequal size."""
+    torch.manual_seed(0)
+    network, x = SETTINGS[request.param]()
+    with torch.no_grad():
+        network.eval()(x)  # gives lazy layers their shape
+    network = network.double()
+    x = x.double() if x.is_floating_point() else x
+    return network, x, torch.randint(3, (7,))
+
+
+def batches(x, y, size=4):
+    return list(zip(x.split(size), y.split(size), strict=True))
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop", "ignore:Using padding='same'")
+@pytest.mark.parametrize("labels", ["expected", "true", "argmax"])
+def test_fisher_is_the_double_loop(setting, labels):
+    network, x, y = setting
+    assert_same(fisher_information(network, batches(x, y), labels=labels),
+                naive_fisher(network, x, y, labels))
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop", "ignore:Using padding='same'")
+def test_sensitivity_is_the_double_loop(setting):
+    network, x, y = setting
+    assert_same(output_sensitivity(network, batches(x, y)), naive_sensitivity(network, x))
+
+
+def test_all_routes_agree_when_memory_is_short(monkeypatch):
+    """Chunks of one example give the same sums as one chunk."""
+    torch.manual_seed(0)
+    network, x = SETTINGS["batch norm"]()
+    network, x, y = network.double(), x.double(), torch.randint(3, (7,))
+    whole = fisher_information(network, batches(x, y))
+    monkeypatch.setattr(per_example, "CHUNK", 1)
+    assert_same(fisher_information(network, batches(x, y)), whole)
+
+
+def test_a_head_of_its_own_per_task():
+    """Through `forward`, with zeros for the heads that it does not use."""
+    torch.manual_seed(0)
+    body, heads = nn.Linear(5, 4), nn.ModuleList([nn.Linear(4, 2), nn.Linear(4, 3)])
+    network = nn.ModuleDict({"body": body, "heads": heads}).double()
+    x, y = torch.randn(6, 5).double(), torch.randint(3, (6,))
+
+    def forward(x):
+        return heads[1](torch.tanh(body(x)))
+
+    found = fisher_information(network, batches(x, y), forward=forward, labels="true")
+    assert_same(found, naive_fisher(network, x, y, "true", forward))
+    assert found["heads.0.weight"].abs().max() == 0 < found["heads.1.weight"].min()
+
+
+def test_the_sampled_fisher_tends_to_the_full_expectation():
+    """Within five standard errors over 1,000 draws, each parameter; and it is not the empirical."""
+    torch.manual_seed(0)
+    network, x = nn.Linear(3, 4).double(), torch.randn(5, 3).double()
+    y = torch.zeros(5, dtype=torch.long)
+    generator = torch.Generator().manual_seed(1)
+    draws = torch.stack([fisher_information(network, [(x, y)], labels="sampled",
+                                            generator=generator)["weight"] for _ in range(1000)])
+    expected = fisher_information(network, [(x, y)])["weight"]
+    error = draws.std(0) / len(draws) ** 0.5
+    assert ((draws.mean(0) - expected).abs() < 5 * error).all()
+    true = fisher_information(network, [(x, y)], labels="true")["weight"]
+    assert ((true - expected).abs() > 5 * error).any()
+
+
+# ------------------------------------------------------------------------------------- the laws
+
+@pytest.mark.parametrize("scale", [0.1, 3.0])
+def test_the_expected_fisher_of_a_linear_softmax_is_its_hessian(scale):
+    """At every θ, not only at an optimum; the empirical Fisher is another quantity."""
+    torch.manual_seed(0)
+    network = nn.Linear(3, 4).double()
+    with torch.no_grad():
+        network.weight.mul_(scale / network.weight.std())
+    x, y = torch.randn(9, 3).double(), torch.randint(4, (9,))
+
+    def loss(weight):
+        return F.cross_entropy(x @ weight.T + network.bias, y)
+
+    hessian = torch.autograd.functional.hessian(loss, network.weight.detach()).reshape(12, 12)
+    curvature = hessian.diagonal().reshape(4, 3)
+    expected = fisher_information(network, batches(x, y))["weight"]
+    torch.testing.assert_close(expected, curvature, rtol=1e-10, atol=1e-12)
+    true = fisher_information(network, batches(x, y), labels="true")["weight"]
+    assert (true - curvature).abs().max() > 0.05 * curvature.max()
+
+
+def test_the_sensitivity_of_one_linear_layer():
+    """∂‖Wx‖² / ∂W_ij = 2 (Wx)_i x_j, so its size has mean 2 |Wx|_i |x_j|."""
+    torch.manual_seed(0)
+    network, x = nn.Linear(3, 4, bias=False).double(), torch.randn(6, 3).double()
+    outputs = x @ network.weight.detach().T  # (examples, 4)
+    law = 2 * torch.einsum("ni,nj->ij", outputs.abs(), x.abs()) / len(x)
+    torch.testing.assert_close(output_sensitivity(network, [(x, None)])["weight"], law,
+                               rtol=1e-12, atol=0)
+
+
+def test_the_size_of_the_batches_does_not_matter():
+    """The square of a batch's gradient would shrink as the batch grows."""
+    torch.manual_seed(0)
+    network, x, y = nn.Linear(3, 4).double(), torch.randn(8, 3).double(), torch.randint(4, (8,))
+    one, all_ = (fisher_information(network, batches(x, y, size), labels="true") for size in (1, 8))
+    assert_same(one, all_, 1e-12)
+    F.cross_entropy(network(x), y).backward()
+    assert (network.weight.grad ** 2).sum() < 0.5 * all_["weight"].sum()
+
+
+def test_scaling_laws():
+    """Logits s times as large: the sensitivity of the last layer grows as s² / s = s."""
+    torch.manual_seed(0)
+    network, x = nn.Linear(3, 4, bias=False).double(), torch.randn(6, 3).double()
+    before = output_sensitivity(network, [(x, None)])["weight"]
+    with torch.no_grad():
+        network.weight.mul_(5)
+    torch.testing.assert_close(output_sensitivity(network, [(x, None)])["weight"], 5 * before)
+
+
+# --------------------------------------------------------------------- leaving things as they were
+
+def test_mode_gradients_and_statistics_are_left_as_found():
+    torch.manual_seed(0)
+    network, x = SETTINGS["batch norm"]()
+    y = torch.randint(3, (7,))
+    network.train()
+    network[1].eval()  # somebody keeps one layer in evaluation mode
+    grads = {}
+    for p in network.parameters():
+        p.grad = torch.randn_like(p)
+        grads[p] = (p.grad, p.grad.clone())
+    before = {name: t.clone() for name, t in network.state_dict().items()}
+    fisher_information(network, batches(x, y))
+    output_sensitivity(network, batches(x, y))
+    assert [m.training for m in network] == [True, False, True, True, True, True, True]
+    assert all(p.grad is kept and torch.equal(p.grad, copy) for p, (kept, copy) in grads.items())
+    assert all(torch.equal(t, before[name]) for name, t in network.state_dict().items())
+    assert not any(m._forward_hooks for m in network.modules())
+
+
+def test_the_mode_is_put_back_after_an_error():
+    network = nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5)).train()
+    with pytest.raises(RuntimeError):
+        fisher_information(network, [(torch.randn(4, 5), torch.zeros(4, dtype=torch.long))])
+    assert all(m.training for m in network.modules())
+    assert not network[0]._forward_hooks
+
+
+def test_measuring_works_where_gradients_are_switched_off():
+    network, x, y = nn.Linear(3, 2), torch.randn(4, 3), torch.zeros(4, dtype=torch.long)
+    with torch.no_grad():
+        fisher = fisher_information(network, [(x, y)])
+    assert fisher["weight"].max() > 0 and not fisher["weight"].requires_grad
+
+
+class UsedBare(nn.Module):
+    """A weight that is used inside its layer and outside; inputs' first entry scales the logits."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.head = nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        z = self.inner(x) + torch.sin(F.linear(x, self.inner.weight))
+        return self.head(z / (1 + z.abs())) * x[:, :1]
+
+
+def test_certain_examples_do_not_blind_the_check():
+    """The first two have no score in float32; the bare weight must be noticed all the same."""
+    torch.manual_seed(0)
+    network, x, y = UsedBare(), torch.randn(6, 4), torch.randint(3, (6,))
+    x[:, 0] = torch.tensor([1e4, 1e4, 1, 1, 1, 1])
+    with torch.no_grad():
+        y[:2] = network(x)[:2].argmax(1)
+        assert (network(x).softmax(1)[[0, 1], y[:2]] == 1).all()
+    assert_same(fisher_information(network, [(x, y)], labels="true"),
+                naive_fisher(network, x, y, "true"), 1e-4)
+
+
+# ------------------------------------------------------------------------------------- refusals
+
+def test_unknown_labels_are_refused():
+    with pytest.raises(ValueError, match="'empirical'"):
+        fisher_information(nn.Linear(3, 2), [], labels="empirical")
+
+
+@pytest.mark.parametrize("measure", [fisher_information, output_sensitivity])
+def test_no_examples_are_refused(measure):
+    with pytest.raises(ValueError, match="no examples"):
+        measure(nn.Linear(3, 2), iter(()))
+
+
+def test_logits_of_another_shape_are_refused():
+    network = nn.Linear(3, 2)
+    with pytest.raises(ValueError, match=r"shape \(4, classes\), got \(4,\)"):
+        fisher_information(network, [(torch.randn(4, 3), torch.zeros(4))],
+                           forward=lambda x: network(x)[:, 0])
+
+
+def test_labels_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"\(4,\), got \(4, 2\)"):
+        fisher_information(nn.Linear(3, 2), [(torch.randn(4, 3), torch.zeros(4, 2))], labels="true")
+
+
+def test_a_forward_that_does_not_use_the_network_is_refused():
+    other = nn.Linear(3, 2).requires_grad_(False)
+    with pytest.raises(ValueError, match="no trainable parameter"):
+        fisher_information(nn.Linear(3, 2), [(torch.randn(4, 3), None)], forward=other)
+
+
+def test_batch_norm_without_statistics_is_refused():
+    network = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2, track_running_stats=False))
+    with pytest.raises(ValueError, match="mixes the examples"):
+        fisher_information(network, [(torch.randn(4, 3), None)])
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner, self.head = nn.GRU(4, 5, batch_first=True), nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.head(self.inner(x)[0][:, -1])
+
+
+def test_recurrent_layers_are_refused_in_batches_and_served_one_by_one():
+    torch.manual_seed(0)
+    network, x, y = Recurrent().double(), torch.randn(5, 3, 4).double(), torch.randint(3, (5,))
+    with pytest.raises(RuntimeError, match="batches of one example"):
+        fisher_information(network, [(x, y)])
+    assert_same(fisher_information(network, batches(x, y, 1), labels="true"),
+                naive_fisher(network, x, y, "true"))
