@@ -9,7 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "si_tutorial"
 LEVELS = [  # each may import from the ones before it
-    {"formulas", "fisher", "networks", "datasets", "quadratic"},
+    {"formulas", "per_example", "networks", "datasets"},
+    {"fisher", "quadratic"},
     {"importance", "tasks", "metrics"},
     {"training"},
     {"figures"},

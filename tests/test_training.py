@@ -183,7 +183,7 @@ def test_the_measure_is_consolidated_after_each_task_with_the_steps_of_that_task
     seen = []
 
     class Measure:
-        def consolidate(self):
+        def consolidate(self, batches=None, *, forward=None):
             seen.append(len(spy.seen))
     for interleave, expected in ((False, [6, 12, 18]), (True, [18])):
         spy = Spy()
