@@ -41,7 +41,9 @@ def mean_over_examples(network: nn.Module, batches: Iterable, forward: Callable[
             logits, calls = gradients.run(x)
             if examples == 0:
                 gradients.check(x)
-            for pull in pulls(logits.detach(), y):
+            wide = torch.promote_types(logits.dtype, torch.float32)  # bfloat16 rounds 1 − p
+            for pull in pulls(logits.detach().to(wide), y):
+                pull = pull.to(logits.dtype)
                 for name, t in gradients.sizes(x, logits, calls, pull, size).items():
                     total[name] += t
             examples += len(x)

@@ -34,7 +34,8 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
     epochs, batch_size : per task.
     seed : fixes the order of the training examples (and dropout, through the global generator).
     measure : an importance measure attached to `optimizer`, or a list of them; each is
-        consolidated after each task, on all of its training data where it looks at data.
+        consolidated after each task, on all of its training data where it looks at data (which
+        it cannot if the tasks are interleaved).
     interleave : train all tasks at once instead, by mixing their batches within each epoch: as
         many steps on the same data, in another order. The history then holds the same values in
         every row.

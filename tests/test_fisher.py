@@ -284,6 +284,24 @@ def test_mode_gradients_and_statistics_are_left_as_found():
     assert not any(m._forward_hooks for m in network.modules())
 
 
+def test_a_confident_network_keeps_its_fisher_in_bfloat16():
+    """p(y|x) beyond 0.998 rounds to 1 in bfloat16; the score must not round to 0 with it."""
+    torch.manual_seed(0)
+    network, x = nn.Linear(4, 2), torch.randn(50, 4)
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([[4.0, 3.0, 2.0, 1.0], [-4.0, -3.0, -2.0, -1.0]]))
+
+    def forward(x):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return network(x)
+
+    x = x[network(x).softmax(1).amax(1) > 0.9985]
+    assert len(x) > 20
+    half, full = (fisher_information(network, [(x, None)], forward=f, labels="argmax")["weight"]
+                  for f in (forward, network))
+    assert (half - full).abs().max() < 0.05 * full.max()
+
+
 def test_the_mode_is_put_back_after_an_error():
     network = nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5)).train()
     with pytest.raises(RuntimeError):
