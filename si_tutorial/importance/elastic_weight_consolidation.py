@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from si_tutorial.fisher import Labels, fisher_information
-from si_tutorial.importance.penalty import QuadraticPenalty, at_least_zero
+from si_tutorial.importance import guards
+from si_tutorial.importance.penalty import QuadraticPenalty
 
 
 class ElasticWeightConsolidation(QuadraticPenalty):
@@ -47,7 +48,7 @@ class ElasticWeightConsolidation(QuadraticPenalty):
         super().__init__(network, strength=strength)
         if anchors not in ("per_task", "latest"):
             raise ValueError(f"anchors must be 'per_task' or 'latest', got {anchors!r}")
-        if at_least_zero("decay", decay) > 1:
+        if guards.at_least_zero("decay", decay) > 1:
             raise ValueError(f"decay must lie between 0 and 1, got {decay!r}")
         if anchors == "per_task" and decay != 1:
             raise ValueError("decay belongs to the online form: choose anchors='latest'")
@@ -72,7 +73,7 @@ class ElasticWeightConsolidation(QuadraticPenalty):
             If an importance or a weight is NaN or infinite. Nothing is changed then. For other
             errors see `si_tutorial.fisher.fisher_information`.
         """
-        self._check_network()
+        guards.check_same(self._network, self._params)
         fisher = fisher_information(self._network, batches, forward=forward, labels=self.labels,
                                     generator=self.generator)
         importance, anchor = {}, {}

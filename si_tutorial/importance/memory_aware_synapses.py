@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from torch import Tensor
 
 from si_tutorial.fisher import output_sensitivity
+from si_tutorial.importance import guards
 from si_tutorial.importance.penalty import QuadraticPenalty
 
 
@@ -29,7 +30,7 @@ class MemoryAwareSynapses(QuadraticPenalty):
         and changes nothing, if an importance or a weight is NaN or infinite; for other errors see
         `si_tutorial.fisher.fisher_information`.
         """
-        self._check_network()
+        guards.check_same(self._network, self._params)
         share = output_sensitivity(self._network, batches, forward=forward)
         return self._end_task({name: self.importance[name] + share[name] for name in share},
                               self._params)

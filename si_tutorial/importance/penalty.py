@@ -1,14 +1,12 @@
 """One penalty for every answer to "which weights matter?": c Σₖ Ωₖ (θ̃ₖ − θₖ)²."""
 
-import math
-import operator
-import warnings
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from si_tutorial import formulas
+from si_tutorial.importance import guards
 
 
 class QuadraticPenalty:
@@ -53,18 +51,10 @@ class QuadraticPenalty:
     """
 
     def __init__(self, network: nn.Module, *, strength: float = 1.0):
-        self._strength = at_least_zero("strength", strength)
+        self._strength = guards.at_least_zero("strength", strength)
         self._network = network
         self._params = dict(network.named_parameters())
-        for name, p in self._params.items():
-            if isinstance(p, nn.parameter.UninitializedParameter):
-                raise ValueError(f"parameter {name!r} has no shape yet: run one batch through the "
-                                 "network before measuring importance")
-            if not p.is_floating_point():
-                raise TypeError(f"parameter {name!r} is {p.dtype}; only real floating-point "
-                                "parameters can be penalised")
-        if not self._params:
-            raise ValueError(f"{type(network).__name__} has no parameters to protect")
+        guards.check_parameters(network, self._params)
 
         self.importance = self._like(torch.zeros_like)  # Ω: curvature, in loss per θ²
         self.anchor = self._like(torch.clone)           # θ̃: where the last task left θ (a copy)
@@ -112,14 +102,8 @@ class QuadraticPenalty:
         """
         if self._optimizer is not None:
             raise RuntimeError("already attached to an optimizer: call detach() first")
-        if isinstance(optimizer, torch.optim.LBFGS):
-            raise TypeError("LBFGS evaluates the loss inside its step, so its gradient cannot be "
-                            "told from the penalty's: use SGD, Adam or another one-step optimizer")
-        self._check_network()
-        held = {p for group in optimizer.param_groups for p in group["params"]}
-        if held.isdisjoint(self._params.values()):
-            raise ValueError("this optimizer holds none of the network's parameters: build it "
-                             "from network.parameters()")
+        guards.check_same(self._network, self._params)
+        guards.check_optimizer(optimizer, self._params)
         owner = getattr(optimizer, "_penalised_by", None)
         if self.strength > 0 and owner is not None:
             raise RuntimeError(f"this optimizer already carries the penalty of a "
@@ -153,15 +137,17 @@ class QuadraticPenalty:
 
     @torch.no_grad()
     def _before_step(self, optimizer, args, kwargs):
-        self._refuse(optimizer, args, kwargs)
+        guards.check_step(optimizer, args, kwargs, running=self._task_grads is not None)
         task_grads = {n: p.grad for n, p in self._params.items() if p.grad is not None}
-        self._check_gradients(task_grads)
-        self._sign = -1 if _maximizes(optimizer) else 1
+        guards.check_gradients(task_grads, self._params, self.anchor)
+        self._sign = -1 if guards.maximizes(optimizer) else 1
         if self.steps == self.tasks == 0:
             self._start_here()
+        if self.strength > 0:
+            self._stable_rates = guards.warn_if_stiff(
+                optimizer, self._params, self.importance, self.strength, self._stable_rates)
         self._task_grads = task_grads
         if self.strength > 0:
-            self._warn_if_stiff(optimizer)
             for name, task_grad in task_grads.items():
                 p, total = self._params[name], self._surrogate_grad[name]
                 torch.sub(p, self.anchor[name], out=total)
@@ -199,71 +185,8 @@ class QuadraticPenalty:
         self._stable_rates = ()
         return self
 
-    # ------------------------------------------------------------- refusing what would be wrong
-
-    def _refuse(self, optimizer, args, kwargs):
-        closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
-        if closure is not None:
-            raise RuntimeError("step(closure) computes the gradient after this hook has added the "
-                               "penalty, and overwrites it: call loss.backward(), then step()")
-        if self._task_grads is not None:
-            raise RuntimeError(
-                "this hook ran twice without a finished step in between. Either the optimizer's "
-                "step() calls another optimizer's step(), which is not supported; or an earlier "
-                "step was interrupted: then call detach() and attach(optimizer) and go on")
-        if getattr(optimizer, "found_inf", None) is not None:
-            raise RuntimeError("GradScaler hands scaled gradients to a fused optimizer: build it "
-                               "with fused=False, or use bfloat16 autocast without a scaler")
-
-    def _check_gradients(self, task_grads):
-        for name, task_grad in task_grads.items():
-            p, anchor = self._params[name], self.anchor[name]
-            if p.device != anchor.device or p.dtype != anchor.dtype:
-                raise RuntimeError(
-                    f"parameter {name!r} is now {p.dtype} on {p.device}, but was {anchor.dtype} "
-                    f"on {anchor.device} when {type(self).__name__} was built: move the network "
-                    "first, then build the optimizer and this object")
-            if task_grad.layout is not torch.strided:
-                raise TypeError(f"the gradient of {name!r} is sparse: use sparse=False")
-
-    def _check_network(self):
-        now = dict(self._network.named_parameters())
-        for name in self._params.keys() | now.keys():
-            if now.get(name) is not self._params.get(name):
-                raise RuntimeError(f"parameter {name!r} was added, removed or replaced after "
-                                   f"{type(self).__name__} was built: build it after the network "
-                                   "has taken its final form")
-
     def _check_finite(self, what: str, values: Mapping[str, Tensor]):
-        for name, value in values.items():
-            if not torch.isfinite(value).all():
-                bad = int((~torch.isfinite(value)).sum())
-                raise FloatingPointError(
-                    f"{what} of parameter {name!r} is NaN or infinite in {bad} of "
-                    f"{value.numel()} places after {self.steps} steps of task {self.tasks}: "
-                    "lower the learning rate or the strength; nothing was consolidated")
-
-    def _warn_if_stiff(self, optimizer):
-        """Warn once per task and learning rate if SGD cannot be stable on the penalty."""
-        if not isinstance(optimizer, torch.optim.SGD):
-            return
-        rates = tuple(float(group["lr"]) for group in optimizer.param_groups)
-        if len(rates) == len(self._stable_rates) and all(
-                map(operator.le, rates, self._stable_rates)):
-            return
-        self._stable_rates = rates
-        names = {p: name for name, p in self._params.items()}
-        for group in optimizer.param_groups:
-            limit = formulas.momentum_limit(group["momentum"], dampening=group["dampening"],
-                                            nesterov=group["nesterov"])
-            for name in (names[p] for p in group["params"] if p in names):
-                stiffness = 2 * self.strength * float(self.importance[name].max())
-                if float(group["lr"]) * stiffness > limit:
-                    warnings.warn(
-                        f"SGD will diverge on {name!r}: lr · 2cΩ = "
-                        f"{float(group['lr']) * stiffness:.3g} exceeds {limit:.3g}. Keep lr below "
-                        f"{limit / stiffness:.3g}, lower the strength, raise the damping, or use "
-                        "Adam", RuntimeWarning, stacklevel=2)
+        guards.check_finite(what, values, f"after {self.steps} steps of task {self.tasks}")
 
     # ------------------------------------------------------------------------- stop and resume
 
@@ -302,18 +225,3 @@ class QuadraticPenalty:
 
     def _like(self, make) -> dict[str, Tensor]:
         return {name: make(p.detach()) for name, p in self._params.items()}
-
-
-def at_least_zero(name: str, value: float) -> float:
-    """`value`, if it is a finite number of at least zero."""
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
-    return float(value)
-
-
-def _maximizes(optimizer) -> bool:
-    directions = {group.get("maximize", False) for group in optimizer.param_groups}
-    if len(directions) > 1:
-        raise ValueError("this optimizer maximises in some of its groups and minimises in others: "
-                         "use one optimizer for each")
-    return directions.pop()

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from si_tutorial import formulas
-from si_tutorial.importance.penalty import QuadraticPenalty, at_least_zero
+from si_tutorial.importance import guards
+from si_tutorial.importance.penalty import QuadraticPenalty
 
 
 class SynapticIntelligence(QuadraticPenalty):
@@ -57,7 +58,7 @@ class SynapticIntelligence(QuadraticPenalty):
                  clip: Literal["cumulative", "per_task", "none"] = "cumulative",
                  gradient: Literal["task", "total", "independent"] = "task"):
         super().__init__(network, strength=strength)
-        self.damping = at_least_zero("damping", damping)
+        self.damping = guards.at_least_zero("damping", damping)
         if clip not in ("cumulative", "per_task", "none"):
             raise ValueError(f"clip must be 'cumulative', 'per_task' or 'none', got {clip!r}")
         if gradient not in ("task", "total", "independent"):
@@ -132,7 +133,7 @@ class SynapticIntelligence(QuadraticPenalty):
         FloatingPointError
             If a parameter, its ω or its importance is NaN or infinite. Nothing is changed then.
         """
-        self._check_network()
+        guards.check_same(self._network, self._params)
         if self.steps == 0:
             raise RuntimeError("no optimizer step was seen in this task: call "
                                "attach(optimizer) with the optimizer that trains the network")

@@ -2,6 +2,7 @@
 
 import torch
 
+from si_tutorial.importance import guards
 from si_tutorial.importance.penalty import QuadraticPenalty
 
 
@@ -22,5 +23,5 @@ class UniformImportance(QuadraticPenalty):
         `batches` and `forward` are not looked at; they let one loop serve every measure. Raises
         FloatingPointError, and changes nothing, if a weight is NaN or infinite.
         """
-        self._check_network()
+        guards.check_same(self._network, self._params)
         return self._end_task(self._like(torch.ones_like), self._params)

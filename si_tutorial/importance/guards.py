@@ -1,0 +1,128 @@
+"""What an importance measure refuses because it would be silently wrong, and what to do instead."""
+
+import math
+import operator
+import warnings
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from si_tutorial import formulas
+
+
+def at_least_zero(name: str, value: float) -> float:
+    """`value`, if it is a finite number of at least zero."""
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
+    return float(value)
+
+
+def check_parameters(network: nn.Module, params: Mapping[str, nn.Parameter]):
+    """Parameters must have a shape and be real floating-point numbers."""
+    for name, p in params.items():
+        if isinstance(p, nn.parameter.UninitializedParameter):
+            raise ValueError(f"parameter {name!r} has no shape yet: run one batch through the "
+                             "network before measuring importance")
+        if not p.is_floating_point():
+            raise TypeError(f"parameter {name!r} is {p.dtype}; only real floating-point "
+                            "parameters can be penalised")
+    if not params:
+        raise ValueError(f"{type(network).__name__} has no parameters to protect")
+
+
+def check_same(network: nn.Module, params: Mapping[str, nn.Parameter]):
+    """The network must still have the parameters that are being measured, and no others."""
+    now = dict(network.named_parameters())
+    for name in params.keys() | now.keys():
+        if now.get(name) is not params.get(name):
+            raise RuntimeError(f"parameter {name!r} was added, removed or replaced after this "
+                               "measure was built: build it after the network has taken its "
+                               "final form")
+
+
+def check_optimizer(optimizer: torch.optim.Optimizer, params: Mapping[str, nn.Parameter]):
+    """The optimizer must step once on a given gradient, and on this network."""
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise TypeError("LBFGS evaluates the loss inside its step, so its gradient cannot be "
+                        "told from the penalty's: use SGD, Adam or another one-step optimizer")
+    held = {p for group in optimizer.param_groups for p in group["params"]}
+    if held.isdisjoint(params.values()):
+        raise ValueError("this optimizer holds none of the network's parameters: build it "
+                         "from network.parameters()")
+
+
+def check_step(optimizer, args, kwargs, *, running: bool):
+    """A step must neither compute nor scale the gradient itself, nor run inside another."""
+    closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
+    if closure is not None:
+        raise RuntimeError("step(closure) computes the gradient after this hook has added the "
+                           "penalty, and overwrites it: call loss.backward(), then step()")
+    if running:
+        raise RuntimeError(
+            "this hook ran twice without a finished step in between. Either the optimizer's "
+            "step() calls another optimizer's step(), which is not supported; or an earlier "
+            "step was interrupted: then call detach() and attach(optimizer) and go on")
+    if getattr(optimizer, "found_inf", None) is not None:
+        raise RuntimeError("GradScaler hands scaled gradients to a fused optimizer: build it "
+                           "with fused=False, or use bfloat16 autocast without a scaler")
+
+
+def check_gradients(task_grads: Mapping[str, Tensor], params: Mapping[str, nn.Parameter],
+                    anchor: Mapping[str, Tensor]):
+    """Parameters must be where they were when the measure was built, and gradients dense."""
+    for name, task_grad in task_grads.items():
+        p, kept = params[name], anchor[name]
+        if p.device != kept.device or p.dtype != kept.dtype:
+            raise RuntimeError(
+                f"parameter {name!r} is now {p.dtype} on {p.device}, but was {kept.dtype} on "
+                f"{kept.device} when this measure was built: move the network first, then build "
+                "the optimizer and the measure")
+        if task_grad.layout is not torch.strided:
+            raise TypeError(f"the gradient of {name!r} is sparse: use sparse=False")
+
+
+def check_finite(what: str, values: Mapping[str, Tensor], when: str):
+    """Nothing NaN or infinite may be consolidated."""
+    for name, value in values.items():
+        bad = int((~torch.isfinite(value)).sum())
+        if bad:
+            raise FloatingPointError(
+                f"{what} of parameter {name!r} is NaN or infinite in {bad} of {value.numel()} "
+                f"places {when}: lower the learning rate or the strength; nothing was "
+                "consolidated")
+
+
+def maximizes(optimizer) -> bool:
+    """Whether the optimizer climbs; refuses one that does both."""
+    directions = {group.get("maximize", False) for group in optimizer.param_groups}
+    if len(directions) > 1:
+        raise ValueError("this optimizer maximises in some of its groups and minimises in others: "
+                         "use one optimizer for each")
+    return directions.pop()
+
+
+def warn_if_stiff(optimizer, params: Mapping[str, nn.Parameter], importance: Mapping[str, Tensor],
+                  strength: float, checked: tuple[float, ...]) -> tuple[float, ...]:
+    """Warn if SGD cannot be stable on the penalty; returns the learning rates now checked.
+
+    `checked` are the rates of the optimizer's groups at the last check, (): none yet. Only where
+    one has risen since is there anything to do.
+    """
+    if not isinstance(optimizer, torch.optim.SGD):
+        return checked
+    rates = tuple(float(group["lr"]) for group in optimizer.param_groups)
+    if len(rates) == len(checked) and all(map(operator.le, rates, checked)):
+        return checked
+    names = {p: name for name, p in params.items()}
+    for rate, group in zip(rates, optimizer.param_groups, strict=True):
+        limit = formulas.momentum_limit(group["momentum"], dampening=group["dampening"],
+                                        nesterov=group["nesterov"])
+        for name in (names[p] for p in group["params"] if p in names):
+            stiffness = 2 * strength * float(importance[name].max())
+            if rate * stiffness > limit:
+                warnings.warn(
+                    f"SGD will diverge on {name!r}: lr · 2cΩ = {rate * stiffness:.3g} exceeds "
+                    f"{limit:.3g}. Keep lr below {limit / stiffness:.3g}, lower the strength, "
+                    "raise the damping, or use Adam", RuntimeWarning, stacklevel=2)
+    return rates
