@@ -13,8 +13,6 @@ Intelligence, ICML 2017 (Z17); the book's chapter "The quadratic case" derives e
 
 import numpy as np
 
-from si_tutorial import formulas
-
 EPS = np.finfo(float).eps
 
 
@@ -97,7 +95,7 @@ def importance(hessian, offset, damping):
     """
     omega, moved = path_integral(hessian, offset), drift(hessian, offset)
     still = (np.diagonal(hessian) == 0) | ((omega == 0) & (moved == 0))
-    return np.where(still, 0.0, formulas.importance(omega, np.where(still, 1.0, moved), damping))
+    return np.where(still, 0.0, omega / (np.where(still, 1.0, moved) ** 2 + damping))
 
 
 def mean_velocity_gram(hessian, sigma):
@@ -132,7 +130,7 @@ def descent_gram(hessian, offset, lr):
     ValueError at η λ ≥ 2, where descent does not converge. Shape `(n, n)`.
     """
     curvatures, directions = spectrum(hessian)
-    if lr * curvatures[-1] >= formulas.momentum_limit():
+    if lr * curvatures[-1] >= 2:
         raise ValueError(f"gradient descent does not converge: lr · λ = {lr * curvatures[-1]:.3g}, "
                          "at least 2")
     total = np.add.outer(curvatures, curvatures) - lr * np.multiply.outer(curvatures, curvatures)

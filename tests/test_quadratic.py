@@ -135,6 +135,8 @@ def test_diagonal_hessian_importance_is_half_the_curvature(curvatures, offset):
     hessian = np.diag(curvatures)
     np.testing.assert_allclose(quadratic.importance(hessian, offset, 0.0), curvatures / 2)
     damped = quadratic.importance(hessian, offset, 0.3)
+    omega, moved = quadratic.path_integral(hessian, offset), quadratic.drift(hessian, offset)
+    np.testing.assert_array_equal(damped, formulas.importance(omega, moved, 0.3))
     np.testing.assert_allclose(damped, curvatures / 2 * offset**2 / (offset**2 + 0.3))
 
 
