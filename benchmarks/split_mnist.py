@@ -6,6 +6,7 @@ plugin, in a virtual environment beside this one, to ours.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -52,7 +53,8 @@ def avalanche(epochs):
         (site / "parent.pth").write_text(str(Path(torch.__file__).parents[1]))  # share our torch
         subprocess.run([PYTHON, "-m", "pip", "install", "-q", "avalanche-lib==0.6.0"], check=True)
     done = subprocess.run([PYTHON, ROOT / "benchmarks/avalanche_split_mnist.py", str(epochs)],
-                          check=True, capture_output=True, text=True)
+                          stdout=subprocess.PIPE, text=True, check=True,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)})
     return float(done.stdout.split()[-1])
 
 

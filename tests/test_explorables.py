@@ -1,7 +1,10 @@
-"""The training panel with a kernel (its callbacks run in this process) and without one."""
+"""The interactive figures, with a kernel (callbacks run in this process) and without one."""
+
+import re
 
 import pytest
 
+from si_tutorial.explorables.quadratic_bowl import QuadraticBowl
 from si_tutorial.explorables.training_panel import TrainingPanel
 from si_tutorial.figures import Shown
 
@@ -59,3 +62,18 @@ def test_a_page_without_a_kernel_gets_the_still_and_a_notebook_the_widget(panel)
     assert "application/vnd.jupyter.widget-view+json" in data
     assert TrainingPanel.WITHOUT_KERNEL in data["text/html"] and "<img" in data["text/html"]
     assert "<input" not in data["text/html"] and "<button" not in data["text/html"]
+
+
+def test_the_bowl_is_live_in_a_notebook_and_complete_on_a_page():
+    data, _ = QuadraticBowl(tilt=45.0)._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    page = data["text/html"]
+    assert '"tilt": 45.0' in page
+    outside = re.sub(r"http://www\.w3\.org/2000/svg", "", page)  # a name, nothing is fetched
+    assert not re.search(r"https?://", outside)
+    assert page.count("</script>") == 1  # the source cannot end the script early
+
+
+def test_two_bowls_on_one_page_do_not_share_an_element():
+    names = {re.search(r'id="([^"]+)"', QuadraticBowl().static())[1] for _ in range(2)}
+    assert len(names) == 2

@@ -132,12 +132,12 @@ class QuadraticPenalty:
     def _register(self):
         for handle in self._handles:
             handle.remove()
-        self._handles = (self._optimizer.register_step_pre_hook(self._before_step),
-                         self._optimizer.register_step_post_hook(self._after_step))
+        self._handles = (self._optimizer.register_step_pre_hook(self._pre_hook),
+                         self._optimizer.register_step_post_hook(self._post_hook))
 
     @torch.no_grad()
-    def _before_step(self, optimizer, args, kwargs):
-        guards.check_step(optimizer, args, kwargs, running=self._task_grads is not None)
+    def _pre_hook(self, optimizer, args, kwargs):
+        self._check_step(optimizer, args, kwargs)
         task_grads = {n: p.grad for n, p in self._params.items() if p.grad is not None}
         guards.check_gradients(task_grads, self._params, self.anchor)
         self._sign = -1 if guards.maximizes(optimizer) else 1
@@ -147,6 +147,7 @@ class QuadraticPenalty:
             self._stable_rates = guards.warn_if_stiff(
                 optimizer, self._params, self.importance, self.strength, self._stable_rates)
         self._task_grads = task_grads
+        self._before_step()
         if self.strength > 0:
             for name, task_grad in task_grads.items():
                 p, total = self._params[name], self._surrogate_grad[name]
@@ -156,9 +157,19 @@ class QuadraticPenalty:
                 p.grad = total  # the task gradient itself is not copied, and not written to
 
     @torch.no_grad()
-    def _after_step(self, optimizer, args, kwargs):
+    def _post_hook(self, optimizer, args, kwargs):
+        self._after_step()
         self._put_back()
         self.steps += 1
+
+    def _check_step(self, optimizer, args, kwargs):
+        guards.check_step(optimizer, args, kwargs, running=self._task_grads is not None)
+
+    def _before_step(self):
+        """For a subclass: look at `self._task_grads` and the weights that the step starts from."""
+
+    def _after_step(self):
+        """For a subclass: look at the weights that the step has led to."""
 
     def _start_here(self):
         """Anchor the first task at its first step: weights may have been loaded until then."""

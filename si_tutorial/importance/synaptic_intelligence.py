@@ -89,26 +89,31 @@ class SynapticIntelligence(QuadraticPenalty):
         self._probe_grads = {name: g for name, g in zip(params, grads, strict=True)
                              if g is not None}
 
-    @torch.no_grad()
-    def _before_step(self, optimizer, args, kwargs):
+    def _check_step(self, optimizer, args, kwargs):
+        super()._check_step(optimizer, args, kwargs)
         if self.gradient == "independent" and self._probe_grads is None:
             raise RuntimeError("gradient='independent' needs the loss on another minibatch before "
                                "each step: call probe(loss), then optimizer.step()")
-        super()._before_step(optimizer, args, kwargs)
-        for name, task_grad in self._task_grads.items():
-            self._theta_before[name].copy_(self._params[name])
-            if self.strength == 0:  # an observer's p.grad goes to the optimizer, and some write
-                self._task_grads[name] = task_grad.clone()  # to it (Nesterov in foreach form)
 
-    @torch.no_grad()
-    def _after_step(self, optimizer, args, kwargs):
-        for name, task_grad in self._task_grads.items():
-            grad = self._integrand(name, task_grad)
-            delta = torch.sub(self._params[name], self._theta_before[name],
-                              out=self._theta_before[name])
-            self.path_integral[name].addcmul_(grad, delta, value=-self._sign)
+    def _before_step(self):
+        if self._task_grads:
+            torch._foreach_copy_(self._stepping(self._theta_before), self._stepping(self._params))
+        if self.strength == 0:  # an observer's p.grad goes to the optimizer, and some write to it
+            for name, task_grad in self._task_grads.items():  # (SGD's Nesterov in foreach form)
+                self._task_grads[name] = task_grad.clone()
+
+    def _after_step(self):
+        if self._task_grads:
+            grads = [self._integrand(name, g) for name, g in self._task_grads.items()]
+            back = self._stepping(self._theta_before)
+            torch._foreach_sub_(back, self._stepping(self._params))  # θ before − θ after = −Δθ
+            torch._foreach_addcmul_(self._stepping(self.path_integral), grads, back,
+                                    value=self._sign)                # ω −= g · Δθ
         self._probe_grads = None
-        super()._after_step(optimizer, args, kwargs)
+
+    def _stepping(self, tensors):
+        """Of these, those that belong to a parameter with a gradient in this step."""
+        return [tensors[name] for name in self._task_grads]
 
     def _integrand(self, name, task_grad):
         """The gradient whose product with Δθ is credited."""

@@ -4,8 +4,11 @@ import os
 import re
 import shutil
 
+import numpy as np
 import pytest
 from test_book import HTML, pages
+
+from si_tutorial import quadratic
 
 pytestmark = pytest.mark.built
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -84,3 +87,49 @@ def test_folded_answers_open(look):
     code.wait_for(state="visible")
 
 
+
+
+def bowl_numbers(look):
+    """What the figure should show, by the package, for the settings its sliders stand at."""
+    value = {name: float(look.locator(f".si-explorable input[name={name}]").input_value())
+             for name in ("curvature", "tilt", "start", "log_damping")}
+    tilt, start = np.radians([value["tilt"], value["start"]])
+    axes = np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
+    hessian = axes @ np.diag([value["curvature"], 1]) @ axes.T
+    offset = 2 * np.array([np.cos(start), np.sin(start)])
+    return {"share": quadratic.path_integral(hessian, offset),
+            "importance": quadratic.importance(hessian, offset, 10 ** value["log_damping"]),
+            "half": np.diag(hessian) / 2}
+
+
+def test_the_bowl_shows_what_the_package_computes_and_follows_keys_and_pointer(look):
+    look.goto((HTML / "book/quadratic_case.html").as_uri())
+    figure = look.locator(".si-explorable")
+    figure.scroll_into_view_if_needed()
+    figure.locator("svg").wait_for()
+
+    def shown():
+        found = bowl_numbers(look)
+        for what, expected in found.items():
+            cells = figure.locator(f"td[data-what={what}]").all_inner_texts()
+            np.testing.assert_allclose([float(c) for c in cells], expected, atol=6e-4, rtol=1e-3)
+        return found["share"]
+
+    seen = [shown()]
+    for name in ("curvature", "tilt", "start", "log_damping"):
+        figure.locator(f"input[name={name}]").focus()
+        for _ in range(3):
+            look.keyboard.press("ArrowRight")
+        seen.append(shown())
+    assert not np.allclose(seen[0], seen[-1])
+
+    box = figure.locator("svg circle").last.bounding_box()
+    middle = figure.locator("svg").bounding_box()
+    look.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    look.mouse.down()
+    look.mouse.move(middle["x"] + middle["width"] * 0.8, middle["y"] + middle["height"] / 2)
+    look.mouse.up()
+    assert look.locator("input[name=start]").input_value() == "0"
+    shown()
+    assert "weight 1 earns" in figure.locator("svg").get_attribute("aria-label")
+    assert look.errors == []
