@@ -8,6 +8,11 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 SOURCES := $(shell find book si_tutorial tests/equations _static _ext _config.yml _toc.yml \
 	-type f -not -path '*/__pycache__/*' -not -path '*/.*')
 
+# the longest notebook first, one handed out at a time, so that no process waits long for the other
+LONG := book/split_mnist.ipynb book/catastrophic_forgetting.ipynb
+NOTEBOOKS := $(LONG) $(filter-out $(LONG),$(wildcard book/*.ipynb))
+NBMAKE := --nbmake --nbmake-timeout=900 --maxschedchunk=1
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help book test notebooks unit pages serve lab lint data bench clean FORCE
@@ -21,7 +26,7 @@ book: _build/html/.complete  ## execute the notebooks and build the book at _bui
 test: lint unit pages  ## everything CI runs: lint, unit tests, notebooks, the built pages
 
 notebooks: .venv/.complete  ## execute every notebook, without building the pages
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) --nbmake --nbmake-timeout=900 book
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) $(NBMAKE) $(NOTEBOOKS)
 
 unit: .venv/.complete  ## the package's tests and the equations' tests
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) -m "not built"
@@ -71,6 +76,6 @@ _build/html/.complete: $(SOURCES) _build/state
 	tar cf - --exclude=__pycache__ --exclude=.ipynb_checkpoints book tests/equations _static _ext _toc.yml | tar xf - -C build/executed
 	sed 's/execute_notebooks: force/execute_notebooks: "off"/' _config.yml > build/executed/_config.yml
 	cd build/executed && SI_TUTORIAL_OFFLINE=1 $(ONE_THREAD) ../../$(BIN)/python -m pytest -q \
-		-c /dev/null --rootdir . -n $(JOBS) --nbmake --nbmake-timeout=900 --overwrite book
+		-c /dev/null --rootdir . -n $(JOBS) $(NBMAKE) --overwrite $(NOTEBOOKS)
 	$(BIN)/jupyter-book build build/executed --path-output . --all -W --keep-going --quiet
 	touch $@

@@ -72,3 +72,18 @@ def test_a_page_that_loads_data_says_which(page):
     if "datasets.load" in (ROOT / f"{page}.ipynb").read_text(encoding="utf-8"):
         text = (HTML / f"{page}.html").read_text(encoding="utf-8")
         assert re.search(r"images of MNIST \((the full data set|a subset, taken)", text)
+
+
+@pytest.mark.built
+def test_symbols_and_the_equations_that_introduce_them_link_to_each_other():
+    notation = (HTML / "book/notation.html").read_text(encoding="utf-8")
+    symbols = re.search(r'<section id="symbols">.*?</table>', notation, re.DOTALL)[0]
+    there = set(re.findall(r'href="(\w+)\.html#equation-(eq-[\w-]+)"', symbols))
+    assert len(there) > 10
+    back = set()
+    for page in (HTML / "book").glob("*.html"):
+        for label in re.findall(r'id="equation-(eq-[\w-]+)">\s*<span class="eqno"><a class='
+                                r'"to-notation" href="notation.html#symbols"',
+                                page.read_text(encoding="utf-8")):
+            back.add((page.stem, label))
+    assert back == there
