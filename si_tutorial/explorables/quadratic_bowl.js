@@ -72,7 +72,7 @@ function picture(parent, model) {
   element(svg, "circle", { r: 0.07, fill: "currentColor" });
   const dot = element(svg, "circle", { r: 0.14, fill: "#de8f05", style: "cursor:grab" });
   const type = { fill: "currentColor", "font-size": 0.26 };
-  element(svg, "text", { x: 2.0, y: 2.9, ...type }, "weight 1 →");
+  element(svg, "text", { x: 2.95, y: 2.9, "text-anchor": "end", ...type }, "weight 1 →");
   element(svg, "text", { x: -2.95, y: -2.7, ...type }, "↑ weight 2");
   const follow = (event) => {
     const box = svg.getBoundingClientRect();
@@ -104,7 +104,7 @@ function numbers(parent) {
   for (const name of columns) element(head, "th", { scope: "col" }, name);
   const rows = [1, 2].map((k) => {
     const row = element(table, "tr");
-    element(row, "th", { scope: "row" }, `weight ${k}`);
+    element(row, "th", { scope: "row", style: "white-space:nowrap" }, `weight ${k}`);
     return ["share", "importance", "half"].map((what) =>
       [what, element(row, "td", { "data-what": what, style: "text-align:right" })]);
   });
