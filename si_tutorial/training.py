@@ -1,7 +1,10 @@
 """The loop over tasks: train on one after another, test on all after each."""
 
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,12 +22,14 @@ class History:
     accuracy: np.ndarray  # (T, T): row i after training on task i, column j tested on task j
     at_start: np.ndarray  # (T,): the untrained network
     epochs: np.ndarray    # (epochs trained in all, T): after each epoch, if asked for; else (0, T)
+    seconds: float        # that it took, in all calls if it was interrupted
 
 
 def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Optimizer, *,
           epochs: int, batch_size: int, seed: int = 0, measure=None, interleave: bool = False,
           reset_optimizer: bool = True, every_epoch: bool = False, progress: bool = True,
-          after_epoch: Callable[[int, int], None] | None = None) -> History:
+          after_epoch: Callable[[int, int], None] | None = None,
+          checkpoint: Path | None = None) -> History:
     """Train on the tasks one after another with the cross-entropy loss; test on all after each.
 
     Parameters
@@ -43,6 +48,9 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
     every_epoch : test after each epoch too.
     progress : show a progress bar.
     after_epoch : called with (task index, epoch) after each epoch.
+    checkpoint : a file that holds, after each task, all that the rest of the run depends on. If
+        it is there already, the same call goes on after the last task in it, and ends with the
+        same bits as a run that was never interrupted. It is never half-written, and stays.
 
     Returns
     -------
@@ -62,14 +70,21 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
     generator = torch.Generator().manual_seed(seed)
     measures = measure if isinstance(measure, list | tuple) else [measure] if measure else []
     rounds = [list(tasks)] if interleave else [[task] for task in tasks]
-    at_start, rows, curve = evaluate(network, tasks), [], []
-    with tqdm(total=len(rounds) * epochs, unit="epoch", disable=not progress, leave=False) as bar:
-        for index, group in enumerate(rounds):
+    state = {"network": network, "optimizer": optimizer,
+             **{f"measure {i}": one for i, one in enumerate(measures)}}
+    if checkpoint is not None and Path(checkpoint).exists():
+        at_start, rows, curve, seconds = _load(checkpoint, state, generator)
+    else:
+        at_start, rows, curve, seconds = evaluate(network, tasks).tolist(), [], [], 0.0
+    started = time.perf_counter() - seconds
+    with tqdm(total=len(rounds) * epochs, initial=len(rows) * epochs, unit="epoch",
+              disable=not progress, leave=False) as bar:
+        for index, group in list(enumerate(rounds))[len(rows):]:
             bar.set_description("all tasks" if interleave else f"task {index + 1}/{len(tasks)}")
             for epoch in range(epochs):
                 train_epoch(network, _mixed(group, batch_size, generator), optimizer)
                 if every_epoch:
-                    curve.append(evaluate(network, tasks))
+                    curve.append(evaluate(network, tasks).tolist())
                 if after_epoch is not None:
                     after_epoch(index, epoch)
                 bar.update()
@@ -77,9 +92,35 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
                 _consolidate(one, network, group)
             if reset_optimizer:
                 optimizer.state.clear()
-            rows.append(evaluate(network, tasks))
+            rows.append(evaluate(network, tasks).tolist())
+            if checkpoint is not None:
+                seconds = time.perf_counter() - started
+                _save(checkpoint, state, generator, (at_start, rows, curve, seconds))
     rows = rows * len(tasks) if interleave else rows
-    return History(np.array(rows), at_start, np.array(curve).reshape(-1, len(tasks)))
+    return History(np.array(rows), np.array(at_start), np.array(curve).reshape(-1, len(tasks)),
+                   time.perf_counter() - started)
+
+
+def _save(checkpoint: Path, state: dict, generator: torch.Generator, history: tuple):
+    """Write everything to a file beside it first, so that a kill leaves the old one or the new."""
+    unfinished = Path(f"{checkpoint}.part")
+    torch.save({"state": {name: one.state_dict() for name, one in state.items()},
+                "order": generator.get_state(), "global": torch.get_rng_state(),
+                "history": history}, unfinished)
+    os.replace(unfinished, checkpoint)
+
+
+def _load(checkpoint: Path, state: dict, generator: torch.Generator) -> tuple:
+    """Put everything back; returns what the history held."""
+    saved = torch.load(checkpoint, weights_only=True)
+    if saved["state"].keys() != state.keys():
+        raise ValueError(f"{checkpoint} belongs to another run: it holds {sorted(saved['state'])}, "
+                         f"this one has {sorted(state)}; delete it to start anew")
+    for name, one in state.items():
+        one.load_state_dict(saved["state"][name])
+    generator.set_state(saved["order"])
+    torch.set_rng_state(saved["global"])
+    return saved["history"]
 
 
 def _consolidate(measure, network: nn.Module, group: Sequence[Task]):

@@ -1,0 +1,1 @@
+"""The paper's experiments: named runs, a resumable runner, and a store of results."""

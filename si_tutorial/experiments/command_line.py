@@ -1,0 +1,113 @@
+"""python -m si_tutorial list | run | report | check."""
+
+import argparse
+import ast
+import random
+from dataclasses import fields, replace
+from pathlib import Path
+
+from si_tutorial.experiments import protocols, report, store
+from si_tutorial.experiments.runs import METHODS, Run, execute
+
+SCENARIOS = ("task", "domain", "class")
+
+
+def add_commands(commands):
+    """Add the experiments' commands to the command line's parser."""
+    def command(name, action, text, **where):
+        parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        parser.set_defaults(action=action)
+        if where:
+            parser.add_argument("experiment", choices=list(protocols.EXPERIMENTS), **where)
+        return parser
+
+    command("list", show_list, "what experiments there are, and how much of each is published")
+    run = command("run", run_experiment, "do an experiment's runs that are not done yet",
+                  metavar="experiment")
+    grid = run.add_argument_group("a grid of your own, in place of the published runs (any of "
+                                  "these chooses it)")
+    grid.add_argument("--scenario", nargs="+", choices=SCENARIOS)
+    grid.add_argument("--method", nargs="+", choices=METHODS)
+    grid.add_argument("--strength", nargs="+", type=float, help="c; default: five per method")
+    grid.add_argument("--damping", nargs="+", type=float, help="ξ of SI; default: the authors'")
+    grid.add_argument("--seeds", type=int, metavar="N", help="the seeds 0 to N-1; default: 3")
+    grid.add_argument("--with", nargs="+", dest="changes", type=_change, metavar="FIELD=VALUE",
+                      help="fields of a run to change: epochs=2 dropout=0.5 \"data=mnist subset\"")
+    run.add_argument("--results", type=Path, default=Path("results"),
+                     help="folder of the store; default: ./results")
+    run.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each")
+    run.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler that does the runs")
+    run.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps, …")
+    tell = command("report", show_report, "the tables of an experiment, from its store alone",
+                   metavar="experiment")
+    tell.add_argument("--results", type=Path, help="folder of the store; default: as published")
+    check = command("check", check_line, "recompute one published line and compare",
+                    metavar="experiment")
+    check.add_argument("--line", type=int, help="its number, from 1; default: any, at random")
+
+
+def show_list(args) -> int:
+    for name, (base, protocol) in protocols.EXPERIMENTS.items():
+        done = {Run.of(record) for record in store.published(name)}
+        wanted = protocol(store.published(name))
+        print(f"{name}: {base.tasks} tasks, 784-{'-'.join(map(str, base.hidden))}, {base.epochs} "
+              f"epochs of batches of {base.batch_size}; {len(done)} of {len(wanted)} runs "
+              f"published.\n  {protocol.__doc__.splitlines()[0]}")
+    return 0
+
+
+def run_experiment(args) -> int:
+    from si_tutorial.experiments.runner import run_all
+
+    grid = (args.scenario, args.method, args.strength, args.damping, args.seeds, args.changes)
+    base, protocol = protocols.EXPERIMENTS[args.experiment]
+    if any(option is not None for option in grid):
+        bases = [replace(protocols.in_scenario(base, name), **dict(args.changes or ()))
+                 for name in args.scenario or [base.scenario]]
+        wanted = protocols.grid(bases, args.method or METHODS, args.strength or (),
+                                args.damping or (), 3 if args.seeds is None else args.seeds)
+        records = run_all(lambda records: wanted, args.results, args.experiment, jobs=args.jobs,
+                          dask=args.dask, device=args.device)
+    else:
+        records = run_all(protocol, args.results, args.experiment, jobs=args.jobs, dask=args.dask,
+                          device=args.device)
+    print(report.results(records).to_string(index=False, float_format="{:.4g}".format))
+    return 0
+
+
+def show_report(args) -> int:
+    records = (store.published(args.experiment) if args.results is None else
+               store.read(args.results / f"{args.experiment}.jsonl"))
+    if not records:
+        print(f"no finished run of {args.experiment} in {args.results or 'the package'}")
+        return 1
+    for title, table in (("Results", report.results(records)),
+                         ("Tuning, on held-out training images",
+                          report.results(records, held_out=True)),
+                         ("Strength chosen", report.chosen(args.experiment, records).reset_index()),
+                         ("How to reproduce", report.reproduction(args.experiment, records))):
+        print(f"\n{title}\n{table.to_string(index=False, float_format='{:.4g}'.format)}")
+    return 0
+
+
+def check_line(args) -> int:
+    records = store.published(args.experiment)
+    number = args.line or random.randint(1, len(records))
+    record = records[number - 1]
+    print(f"line {number}: {Run.of(record)}")
+    again = execute(Run.of(record), progress=True)
+    same, agrees = report.same_setup(record, again), report.agrees(record, again, records)
+    print(f"stored {record['accuracy'][-1]}\nagain  {again['accuracy'][-1]}\n"
+          f"{'the same' if same else 'another'} set-up: {'agrees' if agrees else 'DIFFERS'}")
+    return 0 if agrees else 1
+
+
+def _change(text: str) -> tuple[str, object]:
+    """One FIELD=VALUE; a value that is no Python literal is a word."""
+    name, equals, value = text.partition("=")
+    if not equals or name not in {field.name for field in fields(Run)}:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=VALUE with a field of a run")
+    try:
+        return name, ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return name, value

@@ -1,0 +1,124 @@
+"""What the store says, as tables: results, tuning, and how to reproduce each of them."""
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+
+import pandas as pd
+
+from si_tutorial import metrics
+from si_tutorial.experiments import protocols
+from si_tutorial.experiments.runs import Run
+
+ORIGIN = ("machine", "device", "threads", "versions", "data_source", "data_digest", "commit")
+
+
+def by_setting(records: Iterable[dict]) -> dict[Run, list[dict]]:
+    """The records that differ in their seeds alone, by the run with seed 0, in order of seed."""
+    groups: dict[Run, list[dict]] = {}
+    for record in sorted(records, key=lambda record: record["seed"]):
+        groups.setdefault(replace(Run.of(record), seed=0), []).append(record)
+    return groups
+
+
+def label(run: Run) -> str:
+    """The run's method in words, with what is not usual about it."""
+    words = [run.method]
+    if run.dropout:
+        words.append(f"dropout {run.dropout:g}")
+    if run.scenario == "task" and run.head_weights == "random":
+        words.append("random heads")
+    return ", ".join(words)
+
+
+def results(records: Iterable[dict], *, held_out: bool = False) -> pd.DataFrame:
+    """One row per setting: accuracy after the last task (percent) with its intervals.
+
+    With `held_out`, the tuning runs, which are scored on held-out training images; without, the
+    others.
+    """
+    rows = []
+    for run, group in by_setting(records).items():
+        if bool(run.held_out) != held_out:
+            continue
+        row = {"scenario": run.scenario, "method": label(run), "c": run.strength,
+               "ξ": run.damping, "seeds": len(group)}
+        finished = [record for record in group if record["accuracy"]]
+        if len(finished) == len(group):
+            values = [100 * metrics.average_accuracy(record["accuracy"]) for record in finished]
+            row |= {"mean": sum(values) / len(values), "lowest": min(values),
+                    "highest": max(values)}
+            if len(values) > 1:
+                row["95 % of means"] = _interval(metrics.confidence_interval(values))
+                row["95 % of seeds"] = _interval(metrics.prediction_interval(values))
+        row["minutes each"] = sum(r["seconds"] or 0 for r in finished) / 60 / max(1, len(finished))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def chosen(experiment: str, records: list[dict]) -> pd.DataFrame:
+    """The strength that tuning has chosen for each method, by scenario."""
+    base = protocols.EXPERIMENTS[experiment][0]
+    scenarios = dict.fromkeys(record["scenario"] for record in records)
+    return pd.DataFrame({name: protocols.tuned(protocols.in_scenario(base, name), records)
+                         for name in scenarios}).rename_axis("method")
+
+
+def reproduction(experiment: str, records: Iterable[dict]) -> pd.DataFrame:
+    """One row per reported setting: the command that makes it, and what it was made with."""
+    rows = []
+    for run, group in by_setting(records).items():
+        if run.held_out:
+            continue
+        rows.append({"result": f"{run.scenario}: {label(run)}", "command": command(run, len(group)),
+                     "minutes": sum(record["seconds"] or 0 for record in group) / 60,
+                     **{name: "; ".join(dict.fromkeys(_words(r[name]) for r in group))
+                        for name in ORIGIN}})
+    return pd.DataFrame(rows)
+
+
+def command(run: Run, seeds: int) -> str:
+    """The command line that makes the run with that many seeds."""
+    base = protocols.EXPERIMENTS[run.experiment][0]
+    base = protocols.with_method(protocols.in_scenario(base, run.scenario), run.method,
+                                 run.strength, run.damping)
+    words = ["python", "-m", "si_tutorial", "run", run.experiment, "--scenario", run.scenario,
+             "--method", run.method, "--seeds", str(seeds)]
+    for option, value in (("--strength", run.strength), ("--damping", run.damping)):
+        words += [] if value is None else [option, f"{value:g}"]
+    changed = [f"{name}={value}" for name, value in asdict(run).items()
+               if name != "seed" and value != getattr(base, name)]
+    return shlex.join(words + (["--with", *changed] if changed else []))
+
+
+def same_setup(record: dict, other: dict) -> bool:
+    """Whether both were made on the same machine with the same versions, threads and data."""
+    return all(record[name] == other[name] for name in ORIGIN if name != "commit")
+
+
+def agrees(record: dict, again: dict, records: Iterable[dict]) -> bool:
+    """Whether a recomputed record confirms the one that is stored.
+
+    With the same set-up its accuracies are the same numbers; elsewhere, where sums are rounded in
+    another order, the accuracy after the last task lies in the 99.9 % prediction interval of all
+    stored seeds of its setting. Raises ValueError if there is but one seed to judge by.
+    """
+    if same_setup(record, again):
+        return record["accuracy"] == again["accuracy"]
+    group = by_setting(records)[replace(Run.of(record), seed=0)]
+    if len(group) < 2:
+        raise ValueError("this setting has one stored seed, which gives no interval to judge "
+                         "another machine by: choose another line")
+    low, high = metrics.prediction_interval(
+        [metrics.average_accuracy(r["accuracy"]) for r in group], level=0.999)
+    return low <= metrics.average_accuracy(again["accuracy"]) <= high
+
+
+def _interval(bounds: tuple[float, float]) -> str:
+    return f"{bounds[0]:.1f} to {min(bounds[1], 100):.1f}"
+
+
+def _words(value) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {version}" for name, version in value.items())
+    return str(value)

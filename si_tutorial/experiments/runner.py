@@ -1,0 +1,101 @@
+"""The runner: runs in parallel processes of one thread, each finished one a line of the store."""
+
+import os
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+import joblib
+from filelock import FileLock, Timeout
+from tqdm.auto import tqdm
+
+from si_tutorial.experiments import store
+from si_tutorial.experiments.runs import Run, execute, finished_with
+
+
+def run_all(protocol: Callable[[list[dict]], list[Run]], folder: Path, experiment: str, *,
+            jobs: int = 1, dask: str | None = None, device: str = "cpu", progress: bool = True
+            ) -> list[dict]:
+    """Do the runs that are not in the store yet; returns the records of all that were asked for.
+
+    Whatever moment this process is killed at, the next call goes on: no finished run is repeated,
+    and one in progress continues after its last finished task.
+
+    Parameters
+    ----------
+    protocol : from the records that are there to the runs wanted; asked again when all of them
+        are done, until it wants no more.
+    folder : holds `EXPERIMENT.jsonl` and, while runs are in progress, their checkpoints.
+    jobs : processes at a time.
+    dask : the address of a scheduler whose workers do the runs instead, with one thread each.
+    device : "cpu", or an accelerator as PyTorch names it.
+    progress : show the runs done and the time left; with one job, the epochs too.
+
+    Raises
+    ------
+    RuntimeError
+        If another process is writing to this store, or a Dask worker has several threads.
+    """
+    file, checkpoints = folder / f"{experiment}.jsonl", folder / "checkpoints"
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    with _only_writer(file), _processes(jobs, dask):
+        while True:
+            done = {Run.of(record): record for record in store.read(file)}
+            wanted = protocol(list(done.values()))
+            missing = [run for run in wanted if run not in done]
+            for run in wanted:
+                if run in done:
+                    finished_with(run, checkpoints)  # where a kill came before it was deleted
+            if not missing:
+                return [done[run] for run in wanted]
+            work = (joblib.delayed(_work)(run, device, checkpoints.resolve(), os.getpid(),
+                                          progress and jobs == 1 and dask is None)
+                    for run in missing)
+            results = joblib.Parallel(return_as="generator_unordered", batch_size=1)(work)
+            for record in tqdm(results, total=len(missing), desc=experiment, unit="run",
+                               smoothing=0, disable=not progress):
+                store.append(file, record)
+                finished_with(Run.of(record), checkpoints)
+
+
+def _work(run: Run, device: str, checkpoints: Path, runner: int, progress: bool) -> dict:
+    """One run, in a process of its own, which ends soon after its runner has gone."""
+    parent = os.getppid()
+
+    def stop_without_runner(task, epoch):
+        if os.getpid() != runner and os.getppid() != parent:
+            raise SystemExit("the runner is gone")
+
+    checkpoints.mkdir(parents=True, exist_ok=True)  # on another machine it may not be there
+    with FileLock(checkpoints / f"{run.key}.lock"):
+        return execute(run, device=device, checkpoints=checkpoints, progress=progress,
+                       after_epoch=stop_without_runner)
+
+
+@contextmanager
+def _only_writer(file: Path):
+    try:
+        with FileLock(file.with_suffix(".lock"), timeout=0):
+            yield
+    except Timeout:
+        raise RuntimeError(f"another process is writing to {file}: wait for it, or choose another "
+                           "folder") from None
+
+
+def _processes(jobs: int, dask: str | None):
+    """Where joblib sends the runs."""
+    if dask is None:
+        return joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1)
+    from distributed import Client
+
+    @contextmanager
+    def cluster():
+        with Client(dask, set_as_default=True) as client:
+            workers = client.scheduler_info(n_workers=-1)["workers"].values()
+            if any(worker["nthreads"] > 1 for worker in workers):
+                raise RuntimeError("runs cannot share a process, since PyTorch's random numbers "
+                                   "and threads are the process's: start the workers with "
+                                   "`dask worker --nthreads 1`")
+            with joblib.parallel_config("dask", wait_for_workers_timeout=60):
+                yield
+    return cluster()
