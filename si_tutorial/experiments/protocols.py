@@ -13,8 +13,8 @@ from si_tutorial.experiments.runs import METHODS, PENALTIES, Run
 # the same number for each method, a factor of ten apart, wide enough to fail on both sides
 STRENGTHS = {
     "L2": (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
-    "EWC": (1e2, 1e3, 1e4, 1e5, 1e6),
-    "online EWC": (1e2, 1e3, 1e4, 1e5, 1e6),
+    "EWC": (1e3, 1e4, 1e5, 1e6, 1e7),
+    "online EWC": (1e3, 1e4, 1e5, 1e6, 1e7),
     "MAS": (1e-3, 1e-2, 1e-1, 1.0, 10.0),
     "SI": (1e-2, 1e-1, 1.0, 10.0, 100.0),
 }
