@@ -7,9 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from si_tutorial.experiments import protocols, store
-from si_tutorial.experiments.runs import METHODS, Run, execute
-
-SCENARIOS = ("task", "domain", "class")
+from si_tutorial.experiments.runs import METHODS, SCENARIOS, Run, execute
 
 
 def add_commands(commands):
