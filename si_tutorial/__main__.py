@@ -17,12 +17,19 @@ def main(argv=None) -> int:
     data = commands.add_parser("data", help="what data is there, and what to do about the rest",
                                description="Report on the data sets; download those that are "
                                "named and missing. Exit status 1 if a named one is not complete.")
-    data.add_argument("name", nargs="*", choices=datasets.KNOWN,
+    data.add_argument("name", nargs="*", type=_known,  # choices would refuse to have no name
                       metavar="NAME", help=f"data sets to fetch: {', '.join(datasets.KNOWN)}")
     data.set_defaults(action=lambda args: report_data(args.name))
     command_line.add_commands(commands)
     args = parser.parse_args(argv)
     return args.action(args)
+
+
+def _known(name: str) -> str:
+    if name not in datasets.KNOWN:
+        raise argparse.ArgumentTypeError(f"unknown data set {name!r}: choose from "
+                                         f"{', '.join(datasets.KNOWN)}")
+    return name
 
 
 def report_data(fetch) -> int:
