@@ -13,9 +13,17 @@ LONG := book/split_mnist.ipynb book/catastrophic_forgetting.ipynb
 NOTEBOOKS := $(LONG) $(filter-out $(LONG),$(wildcard book/*.ipynb))
 NBMAKE := --nbmake --nbmake-timeout=900 --maxschedchunk=1
 
+# a copy of what the pages are made from, in which they are built without being executed again
+define copy
+rm -rf $(1)
+mkdir -p $(1)
+tar cf - --exclude=__pycache__ --exclude=.ipynb_checkpoints book tests/equations _static _ext _toc.yml | tar xf - -C $(1)
+sed 's/execute_notebooks: force/execute_notebooks: "off"/' _config.yml > $(1)/_config.yml
+endef
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks unit pages serve lab lint data bench clean FORCE
+.PHONY: help book test notebooks unit pages draft serve lab lint data bench clean FORCE
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -33,6 +41,11 @@ unit: .venv/.complete  ## the package's tests and the equations' tests
 
 pages: book  ## the tests of the built book, in headless Chromium where there is one
 	$(BIN)/python -m pytest -q -m built
+
+draft: .venv/.complete  ## the pages without executing anything, to look at a changed sentence
+	$(call copy,build/draft)
+	$(BIN)/jupyter-book build build/draft --quiet > build/draft.log 2>&1 || { cat build/draft.log; false; }
+	@echo "The draft: build/draft/_build/html/book/index.html"
 
 serve: book  ## read the book at http://localhost:8000 (or PORT=...)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
@@ -71,10 +84,8 @@ _build/state: FORCE .venv/.complete | _build/.data
 
 # execute once, in a copy, and build the pages from what was executed
 _build/html/.complete: $(SOURCES) _build/state
-	rm -rf build/executed _build/html
-	mkdir -p build/executed
-	tar cf - --exclude=__pycache__ --exclude=.ipynb_checkpoints book tests/equations _static _ext _toc.yml | tar xf - -C build/executed
-	sed 's/execute_notebooks: force/execute_notebooks: "off"/' _config.yml > build/executed/_config.yml
+	rm -rf _build/html
+	$(call copy,build/executed)
 	cd build/executed && SI_TUTORIAL_OFFLINE=1 $(ONE_THREAD) ../../$(BIN)/python -m pytest -q \
 		-c /dev/null --rootdir . -n $(JOBS) $(NBMAKE) --overwrite $(NOTEBOOKS)
 	$(BIN)/jupyter-book build build/executed --path-output . --all -W --keep-going --quiet
