@@ -1,8 +1,9 @@
 # make book   builds the book at _build/html/        make test   runs everything CI runs
-PYTHON ?= python3
+WINDOWS := $(filter Windows_NT,$(OS))
+PYTHON ?= $(if $(WINDOWS),python,python3)
 JOBS ?= 2
 PORT ?= 8000
-BIN := .venv/bin
+BIN := .venv/$(if $(WINDOWS),Scripts,bin)
 # two notebooks or test files at a time, one thread each, beat one at a time with two threads
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 SOURCES := $(shell find book si_tutorial tests/equations _static _ext _config.yml _toc.yml \
@@ -23,7 +24,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks unit pages draft serve lab lint data bench clean FORCE
+.PHONY: help book test notebooks unit pages draft serve lab lint data bench newest clean FORCE
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -61,6 +62,14 @@ data: .venv/.complete  ## fetch MNIST (again, if it failed)
 
 bench: .venv/.complete  ## speed, as ratios in one run (installs Avalanche into .venv-peers)
 	$(BIN)/python benchmarks/split_mnist.py
+
+# the book's tools stay: Jupyter Book 2 is another program, and the themes are chosen to fit
+newest:  ## tests and notebooks with the newest versions of what they need, in .venv-newest
+	mkdir -p build
+	sed -E '/^(jupyter-book|sphinx|pydata)/!s/[=<>].*//' requirements.txt > build/newest.txt
+	$(PYTHON) -m venv --clear .venv-newest
+	$(BIN:.venv/%=.venv-newest/%)/python -m pip install --quiet --disable-pip-version-check -r build/newest.txt -e .
+	$(MAKE) -o .venv/.complete BIN=$(BIN:.venv/%=.venv-newest/%) unit notebooks
 
 clean:  ## remove what was built (not .venv, not the data)
 	rm -rf _build build dist
