@@ -1,8 +1,9 @@
 # make book   builds the book at _build/html/        make test   runs everything CI runs
-PYTHON ?= python3
+WINDOWS := $(filter Windows_NT,$(OS))
+PYTHON ?= $(if $(WINDOWS),python,python3)
 JOBS ?= 2
 PORT ?= 8000
-BIN := .venv/bin
+BIN := .venv/$(if $(WINDOWS),Scripts,bin)
 # two notebooks or test files at a time, one thread each, beat one at a time with two threads
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 SOURCES := $(shell find book si_tutorial tests/equations _static _ext _config.yml _toc.yml \
@@ -13,9 +14,17 @@ LONG := book/synaptic_intelligence.ipynb book/catastrophic_forgetting.ipynb
 NOTEBOOKS := $(LONG) $(filter-out $(LONG),$(wildcard book/*.ipynb))
 NBMAKE := --nbmake --nbmake-timeout=900 --maxschedchunk=1
 
+# a copy of what the pages are made from, in which they are built without being executed again
+define copy
+rm -rf $(1)
+mkdir -p $(1)
+tar cf - --exclude=__pycache__ --exclude=.ipynb_checkpoints book tests/equations _static _ext _toc.yml | tar xf - -C $(1)
+sed 's/execute_notebooks: force/execute_notebooks: "off"/' _config.yml > $(1)/_config.yml
+endef
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks unit pages serve lab lint data bench clean FORCE
+.PHONY: help book test notebooks unit pages draft serve lab lint data bench newest clean FORCE
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -34,6 +43,11 @@ unit: .venv/.complete  ## the package's tests and the equations' tests
 pages: book  ## the tests of the built book, in headless Chromium where there is one
 	$(BIN)/python -m pytest -q -m built
 
+draft: .venv/.complete  ## the pages without executing anything, to look at a changed sentence
+	$(call copy,build/draft)
+	$(BIN)/jupyter-book build build/draft --quiet > build/draft.log 2>&1 || { cat build/draft.log; false; }
+	@echo "The draft: build/draft/_build/html/book/index.html"
+
 serve: book  ## read the book at http://localhost:8000 (or PORT=...)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
@@ -48,6 +62,14 @@ data: .venv/.complete  ## fetch MNIST (again, if it failed)
 
 bench: .venv/.complete  ## speed, as ratios in one run (installs Avalanche into .venv-peers)
 	$(BIN)/python benchmarks/split_mnist.py
+
+# the book's tools stay: Jupyter Book 2 is another program, and the themes are chosen to fit
+newest:  ## tests and notebooks with the newest versions of what they need, in .venv-newest
+	mkdir -p build
+	sed -E '/^(jupyter-book|sphinx|pydata)/!s/[=<>].*//' requirements.txt > build/newest.txt
+	$(PYTHON) -m venv --clear .venv-newest
+	$(BIN:.venv/%=.venv-newest/%)/python -m pip install --quiet --disable-pip-version-check -r build/newest.txt -e .
+	$(MAKE) -o .venv/.complete BIN=$(BIN:.venv/%=.venv-newest/%) unit notebooks
 
 clean:  ## remove what was built (not .venv, not the data)
 	rm -rf _build build dist
@@ -71,10 +93,8 @@ _build/state: FORCE .venv/.complete | _build/.data
 
 # execute once, in a copy, and build the pages from what was executed
 _build/html/.complete: $(SOURCES) _build/state
-	rm -rf build/executed _build/html
-	mkdir -p build/executed
-	tar cf - --exclude=__pycache__ --exclude=.ipynb_checkpoints book tests/equations _static _ext _toc.yml | tar xf - -C build/executed
-	sed 's/execute_notebooks: force/execute_notebooks: "off"/' _config.yml > build/executed/_config.yml
+	rm -rf _build/html
+	$(call copy,build/executed)
 	cd build/executed && SI_TUTORIAL_OFFLINE=1 $(ONE_THREAD) ../../$(BIN)/python -m pytest -q \
 		-c /dev/null --rootdir . -n $(JOBS) $(NBMAKE) --overwrite $(NOTEBOOKS)
 	$(BIN)/jupyter-book build build/executed --path-output . --all -W --keep-going --quiet

@@ -19,7 +19,7 @@ def link_back(app, exception):
         return
     text = notation.read_text(encoding="utf-8")
     symbols = re.search(r'<section id="symbols">.*?</table>', text, re.DOTALL)
-    targets = set(TARGET.findall(symbols[0]))
+    targets = set(TARGET.findall(symbols[0])) if symbols else set()  # a draft has no tables
     for chapter in {chapter for chapter, _ in targets}:
         page = folder / f"{chapter}.html"
         text = page.read_text(encoding="utf-8")

@@ -1,39 +1,49 @@
-"""The command line: python -m si_tutorial data | list | run | report | check."""
+"""The command line: python -m si_tutorial data | list | run | report | check | doctor."""
 
 import argparse
 import importlib.util
 import sys
 
-from si_tutorial import datasets
-from si_tutorial.experiments import command_line
+from si_tutorial import doctor
 
 SIZES = {"mnist": "12 MB", "cifar10": "170 MB", "cifar100": "170 MB"}
 
 
 def main(argv=None) -> int:
     """Run the command line; returns the exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    if words == ["doctor"]:  # before PyTorch is loaded: the doctor must speak where that fails
+        return doctor.examine()
+    from si_tutorial import datasets
+    from si_tutorial.experiments import command_line
+
     parser = argparse.ArgumentParser(prog="python -m si_tutorial", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     data = commands.add_parser("data", help="what data is there, and what to do about the rest",
                                description="Report on the data sets; download those that are "
                                "named and missing. Exit status 1 if a named one is not complete.")
-    data.add_argument("name", nargs="*", type=_known,  # choices would refuse to have no name
-                      metavar="NAME", help=f"data sets to fetch: {', '.join(datasets.KNOWN)}")
+    data.add_argument("name", nargs="*", type=known_data, metavar="NAME",
+                      help=f"data sets to fetch: {', '.join(datasets.KNOWN)}")
     data.set_defaults(action=lambda args: report_data(args.name))
     command_line.add_commands(commands)
+    commands.add_parser("doctor", help="what is installed, what is wrong, and what to do about it")
     args = parser.parse_args(argv)
     return args.action(args)
 
 
-def _known(name: str) -> str:
+def known_data(name: str) -> str:
+    """The name itself (argparse's own `choices` fail in some Pythons where no name is given)."""
+    from si_tutorial import datasets
+
     if name not in datasets.KNOWN:
-        raise argparse.ArgumentTypeError(f"unknown data set {name!r}: choose from "
-                                         f"{', '.join(datasets.KNOWN)}")
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(datasets.KNOWN)}")
     return name
 
 
 def report_data(fetch) -> int:
     """Print one paragraph per data set, after fetching those named in `fetch`."""
+    from si_tutorial import datasets
+
     print(f"Data folder: {datasets.folder()}  (set SI_TUTORIAL_DATA to use another)")
     complete = {}
     for name in datasets.KNOWN:
@@ -56,4 +66,5 @@ def report_data(fetch) -> int:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8")  # Windows: Ω and ξ into a pipe, too
     sys.exit(main())

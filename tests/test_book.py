@@ -62,6 +62,21 @@ def test_every_notebook_was_executed_from_its_first_cell_to_its_last(path):
 
 
 @pytest.mark.built
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_a_page_shows_the_output_of_every_cell_that_has_one(path):
+    def visible(output):  # what is only glued is shown elsewhere
+        if output["output_type"] == "stream":
+            return output["name"] == "stdout"
+        return any(not kind.startswith("application/papermill") for kind in output["data"])
+
+    executed = json.loads((ROOT / "build/executed/book" / path.name).read_text(encoding="utf-8"))
+    cells = [cell for cell in executed["cells"] if any(map(visible, cell.get("outputs", [])))
+             and not {"remove-output", "remove-cell"} & set(cell["metadata"].get("tags", []))]
+    html = (HTML / f"book/{path.stem}.html").read_text(encoding="utf-8")
+    assert html.count('class="cell_output') == len(cells) > 0
+
+
+@pytest.mark.built
 def test_the_front_door_leads_to_the_first_page():
     assert "book/index.html" in (HTML / "index.html").read_text(encoding="utf-8")
 

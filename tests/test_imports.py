@@ -15,6 +15,7 @@ LEVELS = [  # each may import from the ones before it
     {"training"},
     {"figures"},
     {"experiments", "explorables"},
+    {"doctor"},
     {"__init__", "__main__"},
 ]
 LEVEL = {name: height for height, names in enumerate(LEVELS) for name in names}

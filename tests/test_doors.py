@@ -1,0 +1,74 @@
+"""The doors: what each button of a page leads to is in the tree, at the one address there is."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+from test_book import HTML, pages
+
+ROOT = Path(__file__).resolve().parents[1]
+REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
+OWNER_AND_NAME = urlsplit(REPOSITORY["url"]).path
+BRANCH = REPOSITORY["branch"]
+
+
+class Buttons(HTMLParser):
+    """The addresses behind the buttons of a page, by their titles."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found = {}
+        self.feed((HTML / f"{page}.html").read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        fields = dict(attributes)
+        if tag == "a" and "dropdown-item" in (fields.get("class") or ""):
+            self.found[fields["title"]] = fields["href"]
+
+
+def path_named(button, address):
+    """The file in the repository that a button's address names."""
+    parts, start = urlsplit(address), {
+        "Launch on Binder": ("mybinder.org", f"/v2/gh{OWNER_AND_NAME}/{BRANCH}"),
+        "Launch on Colab": ("colab.research.google.com",
+                            f"/github{OWNER_AND_NAME}/blob/{BRANCH}/"),
+        "Suggest edit": ("github.com", f"{OWNER_AND_NAME}/edit/{BRANCH}/"),
+        "Source repository": ("github.com", OWNER_AND_NAME)}[button]
+    assert parts.scheme == "https" and parts.netloc == start[0], address
+    assert parts.path.startswith(start[1]), address
+    rest = parts.path.removeprefix(start[1])
+    if button == "Launch on Binder":
+        assert rest == ""
+        return parse_qs(parts.query)["urlpath"][0].removeprefix("lab/tree/")
+    return rest
+
+
+@pytest.mark.built
+@pytest.mark.parametrize("page", pages())
+def test_every_button_leads_to_the_page_s_own_source(page):
+    buttons = Buttons(page).found
+    source = next(f"{page}{end}" for end in (".ipynb", ".md") if (ROOT / f"{page}{end}").exists())
+    download = HTML / page.rpartition("/")[0] / buttons.pop("Download source file")
+    assert download.resolve() == (HTML / "_sources" / source).resolve() and download.exists()
+    named = {button: path_named(button, address) for button, address in buttons.items()
+             if address.startswith("http")}
+    launch = ("Launch on Binder", "Launch on Colab") if source.endswith(".ipynb") else ()
+    assert named == {"Source repository": "",
+                     **dict.fromkeys((*launch, "Suggest edit"), source)}
+    assert (ROOT / source).is_file()
+
+
+def test_the_repository_s_address_is_well_formed():
+    assert re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", REPOSITORY["url"])
+    assert not REPOSITORY["url"].endswith(".git") and REPOSITORY["path_to_book"] == ""
+
+
+def test_it_stands_once():
+    written = [path for path in (*ROOT.glob("*.*"), *ROOT.glob(".github/**/*"),
+                                 *ROOT.glob(".binder/*"), *ROOT.glob("si_tutorial/**/*.py"))
+               if path.suffix in (".md", ".yml", ".yaml", ".toml", ".cff", ".txt", ".py")
+               and OWNER_AND_NAME in path.read_text(encoding="utf-8")]
+    assert written == [ROOT / "_config.yml"]
