@@ -1,6 +1,9 @@
 """The doors: what each button of a page leads to is in the tree, at the one address there is."""
 
+import os
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -72,3 +75,29 @@ def test_it_stands_once():
                if path.suffix in (".md", ".yml", ".yaml", ".toml", ".cff", ".txt", ".py")
                and OWNER_AND_NAME in path.read_text(encoding="utf-8")]
     assert written == [ROOT / "_config.yml"]
+
+
+BINDER = ROOT / ".binder"
+
+
+def test_binder_installs_the_book_s_own_versions_and_the_package():
+    lines = [line for line in (BINDER / "requirements.txt").read_text("utf-8").splitlines()
+             if line and not line.startswith("#")]
+    options = dict(line.split(" ", 1) for line in lines)  # no line names a version of its own
+    assert options.keys() == {"--extra-index-url", "-r", "-e"}
+    assert (BINDER / options["-r"]).resolve() == ROOT / "requirements.txt"
+    assert options["-e"] == "." and options["--extra-index-url"].endswith("/cpu")
+    versions = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    assert {"torch", "torchvision"} <= set(re.findall(r"^(\w+)==", versions, re.MULTILINE))
+
+
+def test_binder_s_python_is_one_that_the_package_is_tested_with():
+    python = (BINDER / "runtime.txt").read_text(encoding="utf-8").strip().removeprefix("python-")
+    workflow = yaml.safe_load((ROOT / ".github/workflows/book.yml").read_text(encoding="utf-8"))
+    assert python in workflow["jobs"]["package"]["strategy"]["matrix"]["python"]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None or os.name == "nt", reason="a script for Linux")
+def test_binder_starts_what_it_is_asked_to_with_one_thread():
+    done = subprocess.run([BINDER / "start", "printenv", "OMP_NUM_THREADS"], capture_output=True)
+    assert done.stdout == b"1\n"
