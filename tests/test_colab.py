@@ -78,7 +78,8 @@ def test_a_notebook_alone_in_an_empty_folder_runs_to_its_end(where, tmp_path):
                                "IPYTHONDIR": str(tmp_path / "ipython")})
     assert done.stdout.endswith("to its end\n"), done.stdout + done.stderr
     installs = re.findall(r"^installs (.*)$", done.stdout, re.MULTILINE)
-    wanted = f'install --quiet "si-tutorial[notebooks] @ git+{REPOSITORY["url"]}@{REPOSITORY["branch"]}"'
+    source = f'{REPOSITORY["url"]}@{REPOSITORY["branch"]}'
+    wanted = f'install --quiet "si-tutorial[notebooks] @ git+{source}"'
     assert installs == ([wanted] if where == "on Colab" else [])
 
 
