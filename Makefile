@@ -24,7 +24,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks unit pages draft serve lab lint data bench newest clean FORCE
+.PHONY: help book test notebooks unit pages draft address serve lab lint data bench newest clean FORCE
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ draft: .venv/.complete  ## the pages without executing anything, to look at a ch
 	$(call copy,build/draft)
 	$(BIN)/jupyter-book build build/draft --quiet > build/draft.log 2>&1 || { cat build/draft.log; false; }
 	@echo "The draft: build/draft/_build/html/book/index.html"
+
+address: .venv/.complete  ## after a change of the address in _config.yml: write it into the notebooks
+	$(BIN)/python tools/address.py $(URL)
 
 serve: book  ## read the book at http://localhost:8000 (or PORT=...)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)

@@ -1,0 +1,53 @@
+"""Write the repository's address from _config.yml into the first code cell of every notebook.
+
+A notebook that is opened alone, on Colab, has to know where the package comes from. Run after the
+address in _config.yml has changed: `make address`. With the true address as its argument, as on
+GitHub before publishing, it refuses where _config.yml names another.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+CELL = """\
+import sys
+
+if "google.colab" in sys.modules:  # Colab lacks the book's package; elsewhere nothing is done
+    %pip install --quiet "si-tutorial[notebooks] @ git+{url}@{branch}"
+"""
+
+
+def cell(repository: dict) -> dict:
+    """The cell, as it stands in every notebook; the pages leave it out."""
+    source = CELL.format(**repository).rstrip("\n")
+    return {"cell_type": "code", "execution_count": None, "id": "colab",
+            "metadata": {"tags": ["remove-cell"]}, "outputs": [],
+            "source": source.splitlines(keepends=True)}
+
+
+def write(path: Path, repository: dict):
+    """Put the cell before a notebook's first code cell, in place of an older one."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    cells = [c for c in notebook["cells"] if c.get("id") != "colab"]
+    first = next(i for i, c in enumerate(cells) if c["cell_type"] == "code")
+    notebook["cells"] = [*cells[:first], cell(repository), *cells[first:]]
+    text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def main(true_address: str = "") -> int:
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    if true_address and repository["url"] != true_address:
+        print(f"_config.yml gives the repository's address as {repository['url']}, but this is "
+              f"{true_address}: write that into _config.yml, run `make address`, and commit.")
+        return 1
+    for path in sorted((ROOT / "book").glob("*.ipynb")):
+        write(path, repository)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
