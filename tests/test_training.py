@@ -334,7 +334,7 @@ def test_a_checkpoint_cut_off_while_it_is_written_does_no_harm(data, tmp_path, m
     ({"optimizer": torch.optim.AdamW}, "optimizer"), ({"measure": "none"}, "measure 0"),
     ({"measure": lambda net: SynapticIntelligence(net, strength=2.0)}, "measure 0"),
     ({"measure": lambda net: SynapticIntelligence(net, damping=0.1)}, "measure 0"),
-    ({"measure": lambda net: UniformImportance(net, strength=1.0)}, "measure 0")], ids=str)
+    ({"measure": lambda net: UniformImportance(net, strength=1.0)}, "measure 0")])
 def test_another_runs_checkpoint_is_refused_before_anything_is_changed(
         data, tmp_path, monkeypatch, changed, named):
     tasks, file = split_classes(data)[:2], tmp_path / "run.pt"
