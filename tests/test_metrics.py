@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,62 @@ def test_what_is_no_square_matrix_is_refused_with_its_shape(bad):
 def test_forward_transfer_refuses_a_start_for_another_number_of_tasks():
     with pytest.raises(ValueError, match=r"\(3,\), got \(2,\)"):
         metrics.forward_transfer(ACCURACY, [0.1, 0.2])
+
+
+# ------------------------------------------------------------------------------------ intervals
+
+INTERVALS = pytest.mark.parametrize("interval", [metrics.confidence_interval,
+                                                 metrics.prediction_interval])
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.95])
+def test_of_two_values_the_intervals_are_worked_out_by_hand(level):
+    """One degree of freedom: t is Cauchy's, with the quantile tan(π level / 2); s = √2."""
+    t = math.tan(math.pi * level / 2)
+    assert metrics.confidence_interval([0.0, 2.0], level) == pytest.approx((1 - t, 1 + t))
+    width = t * math.sqrt(2) * math.sqrt(1 + 1 / 2)
+    assert metrics.prediction_interval([0.0, 2.0], level) == pytest.approx((1 - width, 1 + width))
+
+
+@pytest.mark.parametrize("n", [2, 3, 10])
+def test_a_prediction_is_wider_than_a_mean_by_the_root_of_n_plus_one(n):
+    values = np.random.default_rng(n).normal(size=n)
+    (a, b), (c, d) = metrics.confidence_interval(values), metrics.prediction_interval(values)
+    assert (d - c) / (b - a) == pytest.approx(math.sqrt(n + 1))
+    assert (a + b) / 2 == pytest.approx((c + d) / 2) == pytest.approx(values.mean())
+
+
+def test_the_intervals_hold_what_they_promise():
+    """4000 times five values of a normal distribution; four standard errors of the share."""
+    level = 0.95
+    draws = np.random.default_rng(0).normal(3.0, 2.0, (4000, 6))
+    means = [a <= 3.0 <= b for a, b in (metrics.confidence_interval(row[:5], level)
+                                        for row in draws)]
+    news = [a <= row[5] <= b for row in draws
+            for a, b in [metrics.prediction_interval(row[:5], level)]]
+    error = math.sqrt(level * (1 - level) / 4000)
+    assert np.mean(means) == pytest.approx(level, abs=4 * error)
+    assert np.mean(news) == pytest.approx(level, abs=4 * error)
+
+
+@INTERVALS
+def test_equal_values_have_an_interval_of_no_width(interval):
+    assert interval([0.25] * 3) == (0.25, 0.25)
+
+
+@INTERVALS
+def test_an_interval_moves_and_stretches_with_its_values(interval):
+    low, high = interval([1.0, 2.0, 4.0])
+    assert interval([30.0, 50.0, 90.0]) == pytest.approx((10 + 20 * low, 10 + 20 * high))
+
+
+@INTERVALS
+@pytest.mark.parametrize(("values", "level", "message"), [
+    ([0.5], 0.95, r"at least two values, got shape \(1,\)"),
+    ([], 0.95, r"at least two values, got shape \(0,\)"),
+    ([[0.5, 0.6], [0.7, 0.8]], 0.95, r"got shape \(2, 2\)"), (0.5, 0.95, r"got shape \(\)"),
+    ([0.5, 0.6], 0.0, "between 0 and 1, got 0.0"), ([0.5, 0.6], 1.0, "between 0 and 1, got 1.0"),
+    ([0.5, 0.6], 95, "between 0 and 1, got 95")])
+def test_an_interval_of_nothing_is_refused(interval, values, level, message):
+    with pytest.raises(ValueError, match=message):
+        interval(values, level)

@@ -167,6 +167,32 @@ def test_too_few_or_too_many_held_out_images_are_refused(run_data, held_out):
         execute(tiny(held_out=held_out))
 
 
+@pytest.mark.parametrize("run", [
+    tiny(), tiny("joint", seed=7, epochs=4, batch_size=5, learning_rate=0.3),
+    tiny("SI", reset_optimizer=False, tasks=2)], ids=lambda run: run.method)
+def test_the_training_is_the_one_that_the_run_names(run_data, monkeypatch, run):
+    def train(network, its_tasks, optimizer, **settings):
+        asked.update(settings, tasks=len(its_tasks), learning_rate=optimizer.defaults["lr"])
+        raise StopError
+
+    asked = {}
+    monkeypatch.setattr(training, "train", train)
+    with pytest.raises(StopError):
+        execute(run)
+    for name in ("seed", "epochs", "batch_size", "learning_rate", "reset_optimizer", "tasks"):
+        assert asked[name] == getattr(run, name)
+    assert asked["interleave"] == (run.method == "joint")
+    assert (asked["measure"] is None) == (run.method != "SI")
+
+
+def test_the_full_set_is_never_replaced_by_the_subset_nor_the_other_way_round(monkeypatch):
+    read = runs._dataset.__wrapped__
+    monkeypatch.setattr(datasets, "subset", lambda: "subset")
+    monkeypatch.setattr(datasets, "load", lambda name, strict=False: (name, strict))
+    assert read("mnist subset") == "subset"
+    assert read("mnist") == ("mnist", True)
+
+
 # ------------------------------------------------------------------------------ the result
 
 @pytest.mark.parametrize("method", METHODS)

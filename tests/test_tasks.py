@@ -118,6 +118,30 @@ def test_the_seed_alone_decides_the_permutations(data):
     assert [t.pixels.tolist() for t in permute_pixels(data, 5, seed=1)[1:3]] == first
 
 
+def test_global_labels_make_each_permutations_digits_classes_of_their_own(data):
+    own, across = permute_pixels(data, 3), permute_pixels(data, 3, labels="global")
+    for index, (mine, theirs) in enumerate(zip(own, across, strict=True)):
+        assert torch.equal(mine.y_train, data.y_train) and torch.equal(mine.y_test, data.y_test)
+        assert torch.equal(theirs.y_train, data.y_train + 10 * index)
+        assert torch.equal(theirs.y_test, data.y_test + 10 * index)
+        assert theirs.classes == tuple(range(10 * index, 10 * index + 10))
+        assert (mine.pixels is None) == (theirs.pixels is None) == (index == 0)
+        assert index == 0 or torch.equal(mine.pixels, theirs.pixels)
+        assert theirs.x_train.data_ptr() == data.x_train.data_ptr()
+
+
+def test_global_labels_of_an_odd_numbering_stay_apart(data):
+    odd = replace(data, y_train=3 * data.y_train + 5, y_test=3 * data.y_test + 5)
+    tasks = permute_pixels(odd, 3, labels="global")
+    assert len(set.union(*(set(task.y_train.tolist()) for task in tasks))) == 30
+    assert all(set(task.y_train.tolist()) == set(task.classes) for task in tasks)
+
+
+def test_other_labels_are_refused(data):
+    with pytest.raises(ValueError, match="'within_task' or 'global', got 'local'"):
+        permute_pixels(data, 2, labels="local")
+
+
 @pytest.mark.parametrize("tasks", [0, -1])
 def test_no_tasks_are_refused(data, tasks):
     with pytest.raises(ValueError, match=f"at least 1, got {tasks}"):
@@ -190,3 +214,29 @@ def test_a_task_says_which_head_reads_it_out(data, conv):
     network = conv([2] * 5)
     for task in split_classes(data, 2):
         assert torch.equal(network(x, task), network(x, task.index))
+
+
+# ------------------------------------------------------------------------------- other devices
+
+TENSORS = ("x_train", "y_train", "x_test", "y_test", "pixels")
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_task_moves_to_another_device_with_all_it_holds(data, which):
+    """The meta device stands in for an accelerator: it has shapes and no memory."""
+    task = permute_pixels(data, 2)[which]
+    moved = task.to("meta")
+    for name in TENSORS:
+        mine, theirs = getattr(task, name), getattr(moved, name)
+        if mine is None:
+            assert theirs is None and which == 0
+        else:
+            assert theirs.device.type == "meta" and mine.device.type == "cpu"
+            assert theirs.shape == mine.shape and theirs.dtype == mine.dtype
+    assert (moved.index, moved.name, moved.classes) == (task.index, task.name, task.classes)
+
+
+def test_a_task_that_is_there_already_is_not_copied(data):
+    task = permute_pixels(data, 2)[1]
+    moved = task.to("cpu")
+    assert all(getattr(moved, name) is getattr(task, name) for name in TENSORS)

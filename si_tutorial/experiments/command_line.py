@@ -3,11 +3,16 @@
 import argparse
 import ast
 import random
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
 from si_tutorial.experiments import protocols, store
 from si_tutorial.experiments.runs import METHODS, SCENARIOS, Run, execute
+
+# what --with can change; the others have options of their own
+CHANGEABLE = [field.name for field in fields(Run) if field.name not in
+              ("experiment", "scenario", "method", "strength", "damping", "seed")]
 
 
 def add_commands(commands):
@@ -46,8 +51,9 @@ def add_commands(commands):
 
 def show_list(args) -> int:
     for name, (base, protocol) in protocols.EXPERIMENTS.items():
-        done = {Run.of(record) for record in store.published(name)}
-        wanted = protocol(store.published(name))
+        records = store.published(name)
+        wanted = set(protocol(records))
+        done = wanted & {Run.of(record) for record in records}
         print(f"{name}: {base.tasks} tasks, 784-{'-'.join(map(str, base.hidden))}, {base.epochs} "
               f"epochs of batches of {base.batch_size}; {len(done)} of {len(wanted)} runs "
               f"published.\n  {protocol.__doc__.splitlines()[0]}")
@@ -58,20 +64,28 @@ def run_experiment(args) -> int:
     from si_tutorial.experiments import report
     from si_tutorial.experiments.runner import run_all
 
-    grid = (args.scenario, args.method, args.strength, args.damping, args.seeds, args.changes)
-    base, protocol = protocols.EXPERIMENTS[args.experiment]
-    if any(option is not None for option in grid):
-        bases = [replace(protocols.in_scenario(base, name), **dict(args.changes or ()))
-                 for name in args.scenario or [base.scenario]]
-        wanted = protocols.grid(bases, args.method or METHODS, args.strength or (),
-                                args.damping or (), 3 if args.seeds is None else args.seeds)
-        records = run_all(lambda records: wanted, args.results, args.experiment, jobs=args.jobs,
-                          dask=args.dask, device=args.device)
-    else:
-        records = run_all(protocol, args.results, args.experiment, jobs=args.jobs, dask=args.dask,
-                          device=args.device)
-    print(report.results(records).to_string(index=False, float_format="{:.4g}".format))
+    try:
+        protocol = _protocol(args)
+    except (TypeError, ValueError) as why:
+        print(f"there are no such runs: {why}", file=sys.stderr)
+        return 2
+    records = run_all(protocol, args.results, args.experiment, jobs=args.jobs, dask=args.dask,
+                      device=args.device)
+    print(_text(report.results(records)))
     return 0
+
+
+def _protocol(args):
+    """The published one, or the grid that the options name."""
+    base, published = protocols.EXPERIMENTS[args.experiment]
+    if all(option is None for option in (args.scenario, args.method, args.strength, args.damping,
+                                         args.seeds, args.changes)):
+        return published
+    bases = [replace(protocols.in_scenario(base, name), **dict(args.changes or ()))
+             for name in args.scenario or [base.scenario]]
+    wanted = protocols.grid(bases, args.method or METHODS, args.strength or (), args.damping or (),
+                            3 if args.seeds is None else args.seeds)
+    return lambda records: wanted
 
 
 def show_report(args) -> int:
@@ -87,7 +101,7 @@ def show_report(args) -> int:
                           report.results(records, held_out=True)),
                          ("Strength chosen", report.chosen(args.experiment, records).reset_index()),
                          ("How to reproduce", report.reproduction(args.experiment, records))):
-        print(f"\n{title}\n{table.to_string(index=False, float_format='{:.4g}'.format)}")
+        print(f"\n{title}\n{_text(table)}")
     return 0
 
 
@@ -95,21 +109,38 @@ def check_line(args) -> int:
     from si_tutorial.experiments import report
 
     records = store.published(args.experiment)
-    number = args.line or random.randint(1, len(records))
+    number = random.randint(1, max(1, len(records))) if args.line is None else args.line
+    if not 1 <= number <= len(records):
+        print(f"line {number} of {args.experiment} is not published: it has "
+              f"{len(records)} lines")
+        return 1
     record = records[number - 1]
     print(f"line {number}: {Run.of(record)}")
     again = execute(Run.of(record), progress=True)
-    same, agrees = report.same_setup(record, again), report.agrees(record, again, records)
-    print(f"stored {record['accuracy'][-1]}\nagain  {again['accuracy'][-1]}\n"
-          f"{'the same' if same else 'another'} set-up: {'agrees' if agrees else 'DIFFERS'}")
+    same = report.same_setup(record, again)
+    for when, one in (("stored", record), ("again ", again)):
+        print(f"{when} {one['failed'] or one['accuracy'][-1]}")
+    try:
+        agrees = report.agrees(record, again, records)
+    except ValueError as why:
+        print(why)
+        return 1
+    print(f"{'the same' if same else 'another'} set-up: {'agrees' if agrees else 'DIFFERS'}")
     return 0 if agrees else 1
+
+
+def _text(table) -> str:
+    if table.empty:
+        return "(none)"
+    return table.to_string(index=False, float_format="{:.4g}".format)
 
 
 def _change(text: str) -> tuple[str, object]:
     """One FIELD=VALUE; a value that is no Python literal is a word."""
     name, equals, value = text.partition("=")
-    if not equals or name not in {field.name for field in fields(Run)}:
-        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=VALUE with a field of a run")
+    if not equals or name not in CHANGEABLE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=VALUE with a FIELD of "
+                                         f"{', '.join(CHANGEABLE)}")
     try:
         return name, ast.literal_eval(value)
     except (SyntaxError, ValueError):

@@ -85,7 +85,7 @@ def command(run: Run, seeds: int) -> str:
     words = ["python", "-m", "si_tutorial", "run", run.experiment, "--scenario", run.scenario,
              "--method", run.method, "--seeds", str(seeds)]
     for option, value in (("--strength", run.strength), ("--damping", run.damping)):
-        words += [] if value is None else [option, f"{value:g}"]
+        words += [] if value is None else [option, str(value)]
     changed = [f"{name}={value}" for name, value in asdict(run).items()
                if name != "seed" and value != getattr(base, name)]
     return shlex.join(words + (["--with", *changed] if changed else []))
@@ -101,14 +101,15 @@ def agrees(record: dict, again: dict, records: Iterable[dict]) -> bool:
 
     With the same set-up its accuracies are the same numbers; elsewhere, where sums are rounded in
     another order, the accuracy after the last task lies in the 99.9 % prediction interval of all
-    stored seeds of its setting. Raises ValueError if there is but one seed to judge by.
+    stored seeds of its setting. A run that failed is confirmed by one that fails. Raises ValueError
+    if there is but one seed to judge by.
     """
-    if same_setup(record, again):
+    if same_setup(record, again) or not (record["accuracy"] and again["accuracy"]):
         return record["accuracy"] == again["accuracy"]
-    group = by_setting(records)[replace(Run.of(record), seed=0)]
+    group = [r for r in by_setting(records)[replace(Run.of(record), seed=0)] if r["accuracy"]]
     if len(group) < 2:
-        raise ValueError("this setting has one stored seed, which gives no interval to judge "
-                         "another machine by: choose another line")
+        raise ValueError("this setting has one finished seed in the store, which gives no interval "
+                         "to judge another set-up by: choose another line")
     low, high = metrics.prediction_interval(
         [metrics.average_accuracy(r["accuracy"]) for r in group], level=0.999)
     return low <= metrics.average_accuracy(again["accuracy"]) <= high

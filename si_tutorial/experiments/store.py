@@ -51,7 +51,9 @@ def runs(records: list[dict]) -> "pd.DataFrame":
     """One row per run: its fields, and "ACC", the mean accuracy after the last task."""
     import pandas as pd
 
-    table = pd.DataFrame([{k: v for k, v in record.items() if not isinstance(v, list | dict)}
+    matrices = {"accuracy", "at_start", "correlation"}  # None where a run failed
+    table = pd.DataFrame([{k: v for k, v in record.items()
+                           if k not in matrices and not isinstance(v, list | dict)}
                           for record in records])
     table["ACC"] = [float(pd.Series(record["accuracy"][-1]).mean()) if record["accuracy"] else None
                     for record in records]

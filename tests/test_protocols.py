@@ -1,0 +1,189 @@
+"""The protocols: the same effort for every method, and nothing chosen by hand."""
+
+import collections
+import functools
+import itertools
+import random
+from dataclasses import asdict, replace
+
+import pytest
+
+from si_tutorial.experiments import protocols
+from si_tutorial.experiments.runs import METHODS, PENALTIES, Run
+
+EVERY = pytest.mark.parametrize("name", protocols.EXPERIMENTS)
+TUNED = {"split-mnist": ("task", "domain", "class"), "permuted-mnist-small": ("domain",)}
+TUNED_ONES = pytest.mark.parametrize("name", TUNED)
+
+
+def record(run, score):
+    """A made-up line of a store: two tasks with the mean accuracy `score`; None is a failed run."""
+    return asdict(run) | {"accuracy": None if score is None else [[1.0, 0.5], [score, score]],
+                          "failed": "became nan" if score is None else None}
+
+
+def made_up(run):
+    """A score that belongs to the run, and nothing else."""
+    return record(run, random.Random(run.key).random())
+
+
+@functools.cache
+def followed(name, make=made_up):
+    """Do what the protocol wants until it wants no more; the wanted runs after each round."""
+    records, rounds = [], []
+    for _ in range(5):
+        rounds.append(protocols.EXPERIMENTS[name][1](records))
+        missing = set(rounds[-1]) - {Run.of(r) for r in records}
+        if not missing:
+            return rounds, records
+        records += [make(run) for run in sorted(missing, key=repr)]
+    raise AssertionError("the protocol wants more and more")
+
+
+# ----------------------------------------------------------------------------- what is wanted
+
+@EVERY
+@pytest.mark.parametrize("make", [made_up, functools.partial(record, score=None)],
+                         ids=["some", "failed"])
+def test_a_protocol_comes_to_an_end_and_takes_nothing_back(name, make):
+    rounds, records = followed(name, make)
+    for before, after in itertools.pairwise(rounds):
+        assert set(before) <= set(after)
+    assert protocols.EXPERIMENTS[name][1](records[::-1]) == rounds[-1]  # the order is no matter
+    assert {Run.of(r) for r in records} == set(rounds[-1])
+
+
+@EVERY
+def test_nothing_is_wanted_twice_and_all_in_its_own_store(name):
+    rounds, _ = followed(name)
+    for wanted in rounds:
+        assert len(wanted) == len(set(wanted)) == len({run.key for run in wanted})
+        assert {run.experiment for run in wanted} == {name}
+
+
+@TUNED_ONES
+def test_every_method_has_the_same_number_of_tuning_runs_in_each_scenario(name):
+    wanted = followed(name)[0][-1]
+    counts = collections.Counter((run.scenario, run.method) for run in wanted if run.held_out)
+    assert counts == {(scenario, method): 10 for scenario in TUNED[name] for method in PENALTIES}
+    for method, strengths in protocols.STRENGTHS.items():
+        assert len(set(strengths)) == 5 and {run.strength for run in wanted if run.held_out
+                                             and run.method == method} == set(strengths)
+
+
+@EVERY
+def test_tuning_sees_other_seeds_than_those_reported_and_never_the_test_set(name):
+    wanted = followed(name)[0][-1]
+    tuning = [run for run in wanted if run.seed in protocols.TUNING_SEEDS]
+    reported = [run for run in wanted if run.seed not in protocols.TUNING_SEEDS]
+    assert all(run.held_out > 0 for run in tuning)
+    assert reported and all(run.held_out == 0 for run in reported)
+    assert bool(tuning) == (name in TUNED)
+
+
+@TUNED_ONES
+def test_every_method_is_reported_from_the_same_seeds_at_one_strength(name):
+    rounds, records = followed(name)
+    base = protocols.EXPERIMENTS[name][0]
+    for scenario in TUNED[name]:
+        mine = protocols.in_scenario(base, scenario)
+        best = protocols.tuned(mine, records)
+        assert set(best) == set(PENALTIES)
+        for method in METHODS:
+            at_best = [run for run in rounds[-1] if not run.held_out and run == replace(
+                protocols.with_method(mine, method, best.get(method)), seed=run.seed)]
+            count = 10 if (name, scenario) == ("split-mnist", "task") else 3
+            assert [run.seed for run in at_best] == list(range(count))
+
+
+def test_before_a_method_is_tuned_it_is_not_reported():
+    base = protocols.SMALL
+    all_but_one = [made_up(run) for run in protocols.tuning(base)
+                   if (run.method, run.seed) != ("SI", 1001)]
+    wanted = {run.method for run in protocols.reported(base, all_but_one, 3)}
+    assert wanted == set(METHODS) - {"SI"}
+    assert {run.method for run in protocols.reported(base, [], 3)} == {"fine-tuning", "joint"}
+
+
+def test_the_authors_settings_are_among_the_runs():
+    """Z17, sections 4.1 and 4.2, and the sizes of their networks."""
+    split = followed("split-mnist")[0][-1]
+    for heads in ("zero", "random"):
+        for method, strength, damping in (("SI", 1.0, 1e-3), ("fine-tuning", None, None)):
+            seeds = [run.seed for run in split if run == replace(
+                protocols.SPLIT, method=method, strength=strength, damping=damping,
+                head_weights=heads, seed=run.seed)]
+            assert sorted(seeds) == list(range(10))
+    si, plain = followed("permuted-mnist")[0][-1]
+    assert (si.strength, si.damping, si.hidden, si.epochs, si.batch_size, si.tasks) == (
+        0.1, 0.1, (2000, 2000), 20, 256, 10)
+    assert not si.reset_optimizer and si.correlate
+    assert plain == replace(si, method="fine-tuning", strength=None, damping=None)
+
+
+# ------------------------------------------------------------------------------------- tuning
+
+BASE = protocols.SPLIT
+
+
+def tuning_records(method, scores):
+    """Strength → the accuracies of its two seeds."""
+    return [record(run, scores[run.strength][protocols.TUNING_SEEDS.index(run.seed)])
+            for run in protocols.tuning(BASE) if run.method == method]
+
+
+@pytest.mark.parametrize("best", protocols.STRENGTHS["MAS"])
+def test_tuning_picks_the_best_mean_wherever_it_lies(best):
+    scores = {c: (0.9, 0.1) for c in protocols.STRENGTHS["MAS"]} | {best: (0.6, 0.5)}
+    assert protocols.tuned(BASE, tuning_records("MAS", scores)) == {"MAS": best}
+
+
+def test_a_failed_run_counts_as_zero():
+    low, _, _, _, high = strengths = protocols.STRENGTHS["L2"]
+    scores = {c: (0.4, 0.4) for c in strengths} | {low: (0.5, 0.5), high: (0.99, None)}
+    assert protocols.tuned(BASE, tuning_records("L2", scores)) == {"L2": low}
+    assert protocols.tuned(BASE, tuning_records("L2", scores | {high: (0.99, 0.1)})) == {"L2": high}
+    every = {c: (None, None) for c in strengths}
+    assert protocols.tuned(BASE, tuning_records("L2", every))["L2"] in strengths
+
+
+def test_tuning_looks_at_its_own_runs_alone():
+    """Neither reported runs, nor another scenario's, nor another method's."""
+    strengths = protocols.STRENGTHS["SI"]
+    records = tuning_records("SI", {c: (0.1 * i, 0.1 * i) for i, c in enumerate(strengths)})
+    other = [replace(run, strength=strengths[0]) for run in (
+        *protocols.seeds(protocols.authors(BASE), 3), replace(protocols.authors(BASE), tasks=4),
+        replace(protocols.authors(BASE), seed=1000, held_out=5),
+        replace(protocols.authors(BASE), seed=1000, scenario="class", held_out=10_000))]
+    assert protocols.tuned(BASE, records + [record(run, 1.0) for run in other]) == {
+        "SI": strengths[-1]}
+
+
+# -------------------------------------------------------------------------------------- grids
+
+def test_a_grid_is_every_combination_once():
+    runs = protocols.grid([BASE, protocols.in_scenario(BASE, "class")], ["joint", "MAS", "SI"],
+                          strengths=[1, 2], dampings=[0.1, 0.2, 0.3], count=2)
+    assert len(runs) == len(set(runs)) == 2 * (1 + 2 + 2 * 3) * 2
+    assert {run.seed for run in runs} == {0, 1}
+    assert {(run.strength, run.damping) for run in runs if run.method == "SI"} == {
+        (c, xi) for c in (1, 2) for xi in (0.1, 0.2, 0.3)}
+    assert {run.damping for run in runs if run.method != "SI"} == {None}
+
+
+def test_a_grid_without_strengths_takes_each_methods_own_and_the_authors_damping():
+    for base in (BASE, protocols.PERMUTED):
+        runs = protocols.grid([base], METHODS)
+        assert {(run.method, run.strength) for run in runs} == {
+            ("fine-tuning", None), ("joint", None),
+            *((method, c) for method in PENALTIES for c in protocols.STRENGTHS[method])}
+        assert {run.damping for run in runs if run.method == "SI"} == {
+            protocols.AUTHORS[base.sequence]["damping"]}
+
+
+@pytest.mark.parametrize(("scenario", "heads"), [
+    ("task", "zero"), ("domain", "random"), ("class", "random")])
+def test_heads_start_at_zero_only_where_each_task_has_its_own(scenario, heads):
+    run = protocols.in_scenario(BASE, scenario)
+    assert (run.scenario, run.head_weights) == (scenario, heads)
+    assert replace(run, scenario="task", head_weights="zero") == BASE

@@ -1,0 +1,207 @@
+"""The tables are made from the store alone, and say what it says."""
+
+import json
+import shlex
+from dataclasses import asdict, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from si_tutorial import metrics
+from si_tutorial.__main__ import main
+from si_tutorial.experiments import protocols, report, runner, runs
+from si_tutorial.experiments.runs import METHODS, PENALTIES, Run
+
+BASE = protocols.SPLIT
+SI = protocols.authors(BASE)
+ORIGIN = {"machine": "a processor", "device": "cpu", "threads": 1, "system": "Linux",
+          "versions": {"python": "3.11.7", "torch": "2.12.1"}, "data_source": "MNIST",
+          "data_digest": "06b0", "commit": "c0ffee", "finished": "2026-01-01"}
+
+
+def line(run, *last, seconds=90.0, **origin):
+    """A made-up line of a store, as it is read: `last` are the accuracies after the last task."""
+    accuracy = [[0.5] * len(last)] * (len(last) - 1) + [list(last)] if last else None
+    return json.loads(json.dumps(asdict(run) | ORIGIN | origin | {
+        "accuracy": accuracy, "seconds": seconds if last else None,
+        "failed": None if last else "the training loss has become nan"}))
+
+
+def seeds(run, *scores, **fields):
+    return [line(replace(run, seed=seed), *(() if score is None else (score, score)), **fields)
+            for seed, score in enumerate(scores)]
+
+
+# --------------------------------------------------------------------------------------- results
+
+def test_one_row_per_setting_with_its_mean_and_its_intervals():
+    records = [*seeds(SI, 0.98, 0.99, 1.0), line(BASE, 0.7, 0.9)]
+    si, plain = report.results(records[::-1]).to_dict("records")[::-1]
+    assert (si["scenario"], si["method"], si["c"], si["ξ"], si["seeds"]) == (
+        "task", "SI", 1.0, 1e-3, 3)
+    assert si["mean"] == pytest.approx(99) and si["minutes each"] == pytest.approx(1.5)
+    assert si["lowest"] == pytest.approx(98) and si["highest"] == pytest.approx(100)
+    # s = 1, n = 3, t = 4.303: the mean ± 2.48; a new seed ± 4.97, which ends at 100 %
+    assert (si["95 % of means"], si["95 % of seeds"]) == ("96.5 to 100.0", "94.0 to 100.0")
+    assert plain["mean"] == pytest.approx(80) and plain["seeds"] == 1
+    assert isinstance(plain["95 % of means"], float)  # no text: one seed has no interval
+
+
+def test_tuning_and_results_never_share_a_table():
+    records = seeds(SI, 0.9, 0.8) + [line(run, 0.5, 0.5) for run in protocols.tuning(BASE)]
+    results, tuning = report.results(records), report.results(records, held_out=True)
+    assert len(results) == 1 and results["mean"].tolist() == pytest.approx([85])
+    assert len(tuning) == 25 and set(tuning["seeds"]) == {2}
+    assert tuning["mean"].tolist() == pytest.approx([50] * 25)
+
+
+def test_a_setting_with_a_failed_run_has_no_mean_but_is_not_left_out():
+    strong = replace(SI, strength=100.0)
+    table = report.results(seeds(SI, 0.9, 0.8) + seeds(strong, 0.9, None))
+    assert table["c"].tolist() == [1.0, 100.0] and table["seeds"].tolist() == [2, 2]
+    assert table["mean"].isna().tolist() == [False, True]
+    assert report.results(seeds(strong, None, None))["minutes each"].tolist() == [0]
+
+
+def test_settings_are_told_apart_by_everything_but_the_seed():
+    others = [replace(SI, strength=2.0), replace(SI, dropout=0.5), replace(SI, epochs=3),
+              replace(SI, head_weights="random")]
+    groups = report.by_setting(seeds(SI, 0.1, 0.2)[::-1] + [line(run, 0.1, 0.1) for run in others])
+    assert [len(group) for group in groups.values()].count(2) == 1 and len(groups) == 5
+    assert [record["seed"] for record in groups[SI]] == [0, 1]
+    assert report.label(others[1]) == "SI, dropout 0.5"
+    assert report.label(others[3]) == "SI, random heads"
+    assert report.label(protocols.in_scenario(SI, "class")) == "SI"  # there they always are
+
+
+def test_the_strength_chosen_is_the_one_that_tuning_liked_best():
+    records = []
+    for scenario, best in (("task", 0.1), ("class", 10.0)):
+        for run in protocols.tuning(protocols.in_scenario(BASE, scenario)):
+            score = 0.9 if run.strength == best else 0.2
+            records.append(line(run, score, score))
+    table = report.chosen("split-mnist", records)
+    assert table.loc["SI"].to_dict() == {"task": 0.1, "class": 10.0}
+    assert table.loc["MAS"].to_dict() == {"task": 0.1, "class": 10.0}
+    assert set(table.index) == set(PENALTIES)
+
+
+def test_each_reported_setting_comes_with_its_command_and_its_origin():
+    records = (seeds(SI, 0.9, 0.8) + seeds(BASE, 0.5)
+               + [line(run, 0.5, 0.5) for run in protocols.tuning(BASE)[:2]])
+    records[1]["machine"] = "another one"
+    si, plain = report.reproduction("split-mnist", records).to_dict("records")
+    assert si["result"] == "task: SI" and plain["result"] == "task: fine-tuning"
+    assert si["command"] == ("python -m si_tutorial run split-mnist --scenario task --method SI "
+                             "--seeds 2 --strength 1.0 --damping 0.001")
+    assert si["minutes"] == pytest.approx(3) and si["machine"] == "a processor; another one"
+    assert plain["machine"] == "a processor" and plain["data_digest"] == "06b0"
+    assert plain["versions"] == "python 3.11.7, torch 2.12.1" and plain["threads"] == "1"
+
+
+# -------------------------------------------------------------------------------------- commands
+
+def asked_for(monkeypatch, command):
+    """What the real command line would run."""
+    python, dash_m, name, *words = shlex.split(command)
+    assert (python, dash_m, name) == ("python", "-m", "si_tutorial")
+    asked = []
+    with monkeypatch.context() as patched:
+        patched.setattr(runner, "run_all", lambda protocol, folder, experiment, **_: asked.extend(
+            (experiment, run) for run in protocol([])) or [])
+        assert main(words) == 0
+    assert {experiment for experiment, _ in asked} <= {run.experiment for _, run in asked}
+    return [run for _, run in asked]
+
+
+@pytest.mark.parametrize("name", protocols.EXPERIMENTS)
+def test_the_command_of_each_published_run_asks_for_exactly_that_run(monkeypatch, capsys, name):
+    base, protocol = protocols.EXPERIMENTS[name]
+    records = [line(run, run.strength and 1 / run.strength) for scenario in runs.SCENARIOS
+               for run in protocols.tuning(protocols.in_scenario(base, scenario))]
+    settings = {replace(run, seed=0) for run in protocol(records)}
+    assert len(settings) > (1 if name == "permuted-mnist" else 30)
+    for setting in settings:
+        expected = [replace(setting, seed=seed) for seed in range(3)]
+        assert asked_for(monkeypatch, report.command(setting, 3)) == expected
+
+
+POSITIVE = st.floats(0, 1e300)
+
+
+@st.composite
+def any_run(draw):
+    method = draw(st.sampled_from(METHODS))
+    return Run(
+        experiment=draw(st.sampled_from([*protocols.EXPERIMENTS])), method=method, seed=0,
+        sequence=draw(st.sampled_from(runs.SEQUENCES)),
+        scenario=draw(st.sampled_from(runs.SCENARIOS)),
+        strength=draw(POSITIVE) if method in PENALTIES else None,
+        damping=draw(POSITIVE) if method == "SI" else None, tasks=draw(st.integers(1, 20)),
+        hidden=tuple(draw(st.lists(st.integers(1, 5000), max_size=3))),
+        dropout=draw(st.floats(0, 1)), head_weights=draw(st.sampled_from(["zero", "random"])),
+        epochs=draw(st.integers(1, 99)), batch_size=draw(st.integers(1, 999)),
+        learning_rate=draw(POSITIVE), reset_optimizer=draw(st.booleans()),
+        held_out=draw(st.integers(0, 99)), data=draw(st.sampled_from(["mnist", "mnist subset"])),
+        correlate=method in ("SI", "fine-tuning") and draw(st.booleans()))
+
+
+@given(run=any_run())
+def test_every_run_has_a_command_that_asks_for_exactly_that_run(run):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        assert asked_for(monkeypatch, report.command(run, 1)) == [run]
+
+
+# --------------------------------------------------------------------------------- is it the same?
+
+STORED = seeds(SI, 0.98, 0.99, 1.0)
+
+
+@pytest.mark.parametrize("name", ["machine", "device", "threads", "versions", "data_source",
+                                  "data_digest"])
+def test_a_set_up_is_the_same_if_nothing_that_decides_bits_differs(name):
+    again = STORED[0] | {"commit": "beef", "finished": "2027-01-01", "seconds": 1.0}
+    assert report.same_setup(STORED[0], again)
+    assert not report.same_setup(STORED[0], again | {name: "other"})
+
+
+def test_with_the_same_set_up_every_digit_counts():
+    again = json.loads(json.dumps(STORED[0]))
+    assert report.agrees(STORED[0], again | {"commit": "beef"}, STORED)
+    again["accuracy"][0][1] += 1e-6  # one digit, and not of the last row
+    assert not report.agrees(STORED[0], again, STORED)
+
+
+def test_elsewhere_the_accuracy_lies_in_the_prediction_interval_of_all_seeds():
+    low, high = metrics.prediction_interval([0.98, 0.99, 1.0], level=0.999)
+    for score, expected in ((low + 1e-9, True), (low - 1e-9, False), (0.99, True),
+                            (high - 1e-9, True), (high + 1e-9, False)):
+        again = line(SI, score, score, machine="another one")
+        assert report.agrees(STORED[0], again, STORED) == expected
+
+
+def test_seeds_of_other_settings_are_not_judged_by():
+    others = seeds(replace(SI, strength=2.0), 0.0, 1.0) + seeds(replace(SI, held_out=9), 0.0, 1.0)
+    again = line(SI, 0.3, 0.3, machine="another one")
+    assert not report.agrees(STORED[0], again, STORED + others)
+    wide = seeds(SI, 0.0, 1.0)
+    assert report.agrees(wide[0], again, wide)
+
+
+@pytest.mark.parametrize("machine", ["a processor", "another one"])
+def test_a_failed_run_is_confirmed_by_a_failed_one_alone(machine):
+    failed, fine = line(SI, machine=machine), line(SI, 0.98, 0.98, machine=machine)
+    records = seeds(SI, None, 0.99, 1.0)
+    assert report.agrees(records[0], failed, records)
+    assert not report.agrees(records[0], fine, records)
+    assert not report.agrees(STORED[0], failed, STORED)
+    assert report.agrees(records[1], line(SI, 0.99, 0.99, machine=machine), records)
+
+
+def test_one_seed_cannot_judge_another_set_up():
+    alone, again = seeds(SI, 0.9), line(SI, 0.9, 0.9, machine="another one")
+    assert report.agrees(alone[0], line(SI, 0.9, 0.9), alone)
+    for records in (alone, seeds(SI, 0.9, None)):
+        with pytest.raises(ValueError, match=r"one finished seed .* choose another line"):
+            report.agrees(records[0], again, records)
