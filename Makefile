@@ -10,7 +10,7 @@ SOURCES := $(shell find book si_tutorial tests/equations _static _ext _config.ym
 	-type f -not -path '*/__pycache__/*' -not -path '*/.*')
 
 # the longest notebook first, one handed out at a time, so that no process waits long for the other
-LONG := book/split_mnist.ipynb book/catastrophic_forgetting.ipynb
+LONG := book/catastrophic_forgetting.ipynb book/synaptic_intelligence.ipynb book/split_mnist.ipynb
 NOTEBOOKS := $(LONG) $(filter-out $(LONG),$(wildcard book/*.ipynb))
 NBMAKE := --nbmake --nbmake-timeout=900 --maxschedchunk=1
 

@@ -138,3 +138,51 @@ def accuracy_points(table: pd.DataFrame, *, x: str, hue: str | None = None, labe
         f"{' '.join(key) if isinstance(key, tuple) else key} {100 * mean:.1f} %"
         for key, mean in means.items()) + ".")
     return ax
+
+
+def seen_curves(table: pd.DataFrame, *, hue: str = "method", title: str = "",
+                ax: Axes | None = None) -> Axes:
+    """Mean accuracy on the tasks seen so far, after each task; one line per value of `hue`.
+
+    `table` is tidy, one row per run × trained × tested task: the columns "trained" and "tested"
+    (from 1), "accuracy" (0 … 1), "seed" and `hue`. Lines are means over seeds, bands their range.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7, 3.6))
+    seen = (table[table["tested"] <= table["trained"]]
+            .groupby([hue, "seed", "trained"], sort=False)["accuracy"].mean().reset_index())
+    groups = list(seen[hue].unique())
+    palette = COLORS if set(groups) <= COLORS.keys() else sns.color_palette("colorblind")
+    sns.lineplot(seen, x="trained", y="accuracy", hue=hue, hue_order=groups, marker="o",
+                 palette=palette if palette is COLORS else palette[:len(groups)],
+                 errorbar=("pi", 100), ax=ax)
+    ax.set(xlabel="tasks seen", ylabel="mean accuracy on them", title=title)
+    ax.set_xticks(range(1, seen["trained"].max() + 1))
+    sns.move_legend(ax, "center left", bbox_to_anchor=(1, 0.5), title=None)
+    ends = seen[seen["trained"] == seen["trained"].max()].groupby(hue, sort=False)["accuracy"]
+    describe(ax, f"{title + ': m' if title else 'M'}ean accuracy on the tasks seen so far, by "
+             "their number. After the last: "
+             + ", ".join(f"{name} {100 * mean:.1f} %" for name, mean in ends.mean().items()) + ".")
+    return ax
+
+
+def setting_curves(table: pd.DataFrame, *, x: str, label: str, title: str = "",
+                   ax: Axes | None = None) -> Axes:
+    """How learning and keeping depend on one setting, on a logarithmic scale.
+
+    `table` is tidy, one row per run: `x`, and the accuracies (0 … 1) "just learned", the mean of
+    each task right after it was trained, and "at the end". Lines are means, points are runs.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6, 3.4))
+    long = table.melt(id_vars=x, value_vars=["just learned", "at the end"], var_name="measured",
+                      value_name="accuracy")
+    style = {"x": x, "y": "accuracy", "hue": "measured", "style": "measured", "ax": ax}
+    sns.lineplot(long, errorbar=None, **style)
+    sns.scatterplot(long, legend=False, alpha=0.6, **style)
+    ax.set(xscale="log", xlabel=label, ylabel="mean accuracy", title=title)
+    ax.legend(title=None)
+    ends = table.groupby(x)["at the end"].mean()
+    describe(ax, f"{title + ': a' if title else 'A'}ccuracy at the end by {label}: " + ", ".join(
+        f"{100 * mean:.0f} % at {value:g}" for value, mean in ends.items()) + ".")
+    return ax

@@ -60,6 +60,8 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
     ------
     FloatingPointError
         If the training loss becomes NaN or infinite.
+    ValueError
+        If the checkpoint is not this call's; nothing is changed then.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
@@ -72,8 +74,10 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
     rounds = [list(tasks)] if interleave else [[task] for task in tasks]
     state = {"network": network, "optimizer": optimizer,
              **{f"measure {i}": one for i, one in enumerate(measures)}}
+    call = _call(state, tasks, epochs=epochs, batch_size=batch_size, seed=seed,
+                 interleave=interleave, reset_optimizer=reset_optimizer, every_epoch=every_epoch)
     if checkpoint is not None and Path(checkpoint).exists():
-        at_start, rows, curve, seconds = _load(checkpoint, state, generator)
+        at_start, rows, curve, seconds = _load(checkpoint, call, state, generator)
     else:
         at_start, rows, curve, seconds = evaluate(network, tasks).tolist(), [], [], 0.0
     started = time.perf_counter() - seconds
@@ -95,31 +99,47 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
             rows.append(evaluate(network, tasks).tolist())
             if checkpoint is not None:
                 seconds = time.perf_counter() - started
-                _save(checkpoint, state, generator, (at_start, rows, curve, seconds))
+                _save(checkpoint, call, state, generator, (at_start, rows, curve, seconds))
     rows = rows * len(tasks) if interleave else rows
     return History(np.array(rows), np.array(at_start), np.array(curve).reshape(-1, len(tasks)),
                    time.perf_counter() - started)
 
 
-def _save(checkpoint: Path, state: dict, generator: torch.Generator, history: tuple):
+def _call(state: dict, tasks: Sequence[Task], **settings) -> dict:
+    """What a call must have in common with the one whose checkpoint it goes on from."""
+    measures = {name: [type(one).__name__, *(getattr(one, word, None)
+                                             for word in ("strength", "damping"))]
+                for name, one in state.items() if name.startswith("measure")}
+    optimizer = [type(state["optimizer"]).__name__, state["optimizer"].defaults]
+    return settings | measures | {
+        "network": repr(state["network"]), "optimizer": optimizer,
+        "tasks": [[task.name, len(task.y_train), len(task.y_test)] for task in tasks]}
+
+
+def _save(checkpoint: Path, call: dict, state: dict, generator: torch.Generator, history: tuple):
     """Write everything to a file beside it first, so that a kill leaves the old one or the new."""
     unfinished = Path(f"{checkpoint}.part")
-    torch.save({"state": {name: one.state_dict() for name, one in state.items()},
-                "order": generator.get_state(), "global": torch.get_rng_state(),
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    torch.save({"call": call, "state": {name: one.state_dict() for name, one in state.items()},
+                "order": generator.get_state(), "global": torch.get_rng_state(), "cuda": cuda,
                 "history": history}, unfinished)
     os.replace(unfinished, checkpoint)
 
 
-def _load(checkpoint: Path, state: dict, generator: torch.Generator) -> tuple:
+def _load(checkpoint: Path, call: dict, state: dict, generator: torch.Generator) -> tuple:
     """Put everything back; returns what the history held."""
     saved = torch.load(checkpoint, weights_only=True)
-    if saved["state"].keys() != state.keys():
-        raise ValueError(f"{checkpoint} belongs to another run: it holds {sorted(saved['state'])}, "
-                         f"this one has {sorted(state)}; delete it to start anew")
+    theirs = saved.get("call", {})
+    if other := [name for name in sorted(call.keys() | theirs)
+                 if name not in theirs or call.get(name) != theirs[name]]:
+        raise ValueError(f"{checkpoint} belongs to another run, which differs in its "
+                         f"{', '.join(other)}: delete it to start anew, or name another file")
     for name, one in state.items():
         one.load_state_dict(saved["state"][name])
     generator.set_state(saved["order"])
     torch.set_rng_state(saved["global"])
+    if saved["cuda"]:
+        torch.cuda.set_rng_state_all(saved["cuda"])
     return saved["history"]
 
 

@@ -1,11 +1,15 @@
 """What the unit tests share: a data set small enough to look at, and a network to go with it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import settings
 from torch import nn
 
 from si_tutorial.datasets import Dataset
+from si_tutorial.experiments import runs
 from si_tutorial.networks import MultiHeadNetwork, start_weights
 
 torch.set_num_threads(1)  # the networks are tiny: threads would only wait for each other
@@ -26,6 +30,17 @@ def data() -> Dataset:
         return x, y
 
     return Dataset("tiny", *images(12), *images(5), source="made up", complete=True)
+
+
+@pytest.fixture
+def run_data(data, monkeypatch) -> Dataset:
+    """The same images with a black margin, 28×28: what every `Run` then trains on."""
+    def framed(x):
+        return F.pad(x, (0, 22, 0, 22))
+    framed_data = replace(data, x_train=framed(data.x_train), x_test=framed(data.x_test))
+    monkeypatch.setattr(runs, "_dataset", lambda name: framed_data)
+    monkeypatch.setattr(runs, "_digest", runs._digest.__wrapped__)  # without its cache
+    return framed_data
 
 
 @pytest.fixture

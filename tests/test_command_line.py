@@ -1,4 +1,4 @@
-"""python -m si_tutorial data: what it says, and its exit status."""
+"""python -m si_tutorial: what it says, and its exit status."""
 
 import numpy as np
 import pytest

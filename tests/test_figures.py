@@ -81,3 +81,31 @@ def test_a_figure_without_words_is_refused(alt):
     _, ax = matplotlib.pyplot.subplots()
     with pytest.raises(ValueError, match="cannot see"):
         figures.show(ax, "caption", alt=alt)
+
+
+def accuracies(**by_method):
+    """Tidy rows of accuracy matrices, one (method, seed 0) each."""
+    return pd.DataFrame([
+        {"method": method, "seed": 0, "trained": i, "tested": j, "accuracy": value}
+        for method, matrix in by_method.items()
+        for i, row in enumerate(matrix, 1) for j, value in enumerate(row, 1)])
+
+
+def test_accuracy_by_tasks_seen_leaves_out_tasks_not_yet_seen():
+    ax = figures.seen_curves(accuracies(SI=[[1.0, 0.1], [0.8, 0.6]], L2=[[0.9, 0.1], [0.5, 0.5]]),
+                             title="here")
+    si, l2 = (line.get_ydata() for line in ax.get_lines()[:2])
+    assert si.tolist() == pytest.approx([1.0, 0.7]) and l2.tolist() == pytest.approx([0.9, 0.5])
+    assert ax.get_lines()[0].get_color() == figures.COLORS["SI"]
+    assert "here" in ax.figure.get_label() and "SI 70.0 %" in ax.figure.get_label()
+
+
+def test_setting_curves_show_learning_and_keeping_on_a_logarithmic_scale():
+    table = pd.DataFrame({"strength": [0.1, 0.1, 10, 10], "just learned": [0.9, 1.0, 0.6, 0.6],
+                          "at the end": [0.5, 0.7, 0.6, 0.6]})
+    ax = figures.setting_curves(table, x="strength", label="strength c")
+    learned, kept = (line.get_ydata() for line in ax.get_lines()[:2])
+    assert learned.tolist() == pytest.approx([0.95, 0.6])
+    assert kept.tolist() == pytest.approx([0.6, 0.6])
+    assert ax.get_xscale() == "log"
+    assert "60 % at 0.1, 60 % at 10" in ax.figure.get_label()

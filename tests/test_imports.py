@@ -20,7 +20,8 @@ LEVELS = [  # each may import from the ones before it
 ]
 LEVEL = {name: height for height, names in enumerate(LEVELS) for name in names}
 WITHOUT_TORCH = {"formulas", "metrics", "figures", "quadratic", "explorables"}
-HEAVY = {"torchvision", "seaborn", "matplotlib", "dask", "sklearn"}
+HEAVY = {"torchvision", "seaborn", "matplotlib", "dask", "distributed", "joblib", "pandas", "scipy",
+         "sklearn"}
 FILES = [pytest.param(path, id=str(path.relative_to(PACKAGE)))
          for path in sorted(PACKAGE.rglob("*.py"))]
 
@@ -72,13 +73,19 @@ def loaded_after(statement):
     code = f"import sys\n{statement}\nprint(*{{m.split('.')[0] for m in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                           cwd=PACKAGE.parent)
-    return set(done.stdout.split())
+    return set(done.stdout.splitlines()[-1].split())
 
 
 def test_importing_the_package_is_quick():
     loaded = loaded_after("import si_tutorial")
     assert "si_tutorial" in loaded
     assert not loaded & (HEAVY | {"torch"})
+
+
+def test_the_command_line_loads_what_a_command_needs_when_it_needs_it():
+    loaded = loaded_after("from si_tutorial.__main__ import main\nmain(['data'])")
+    assert "torch" in loaded
+    assert not loaded & HEAVY
 
 
 def test_importing_the_core_loads_nothing_heavy_but_torch():

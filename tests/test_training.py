@@ -6,7 +6,12 @@ import torch
 from torch import nn
 
 from si_tutorial import training
-from si_tutorial.importance import SynapticIntelligence
+from si_tutorial.importance import (
+    ElasticWeightConsolidation,
+    MemoryAwareSynapses,
+    SynapticIntelligence,
+    UniformImportance,
+)
 from si_tutorial.networks import mlp
 from si_tutorial.tasks import Task, permute_pixels, split_classes
 from si_tutorial.training import train
@@ -205,6 +210,162 @@ def test_synaptic_intelligence_is_trained_with_across_resets(data):
 def test_an_observed_run_is_the_plain_run_bit_by_bit(data):
     plain, watched = run(split_classes(data))[0], run(split_classes(data), strength=0.0)[0]
     assert all(map(torch.equal, plain.parameters(), watched.parameters()))
+
+
+# ------------------------------------------------------------------------- stop and go on
+
+MEASURES = {
+    "none": None,
+    "SI": lambda net: SynapticIntelligence(net, strength=1.0),
+    "EWC": lambda net: ElasticWeightConsolidation(net, strength=10.0, labels="sampled"),
+    "MAS": lambda net: MemoryAwareSynapses(net, strength=0.1),
+}
+
+
+class StopError(Exception):
+    pass
+
+
+def go(tasks, checkpoint, *, measure="SI", stop=None, hidden=16, dropout=0.5, heads=None,
+       optimizer=torch.optim.Adam, lr=0.01, **settings):
+    """Build everything anew and train; raise StopError at the epoch `stop`, counted from 0.
+
+    Returns all that training changes: History, and the states of network, optimizer, measure.
+    """
+    torch.manual_seed(np.random.randint(1 << 30))  # what went before must not matter
+    network = mlp(heads or [2] * len(tasks), inputs=36, hidden=(hidden,), dropout=dropout)
+    optimizer = optimizer(network.parameters(), lr=lr)
+    make = MEASURES.get(measure, measure)
+    measure = make(network).attach(optimizer) if make else None
+    epochs = []
+
+    def after_epoch(task, epoch):
+        epochs.append((task, epoch))
+        if stop == len(epochs) - 1:
+            raise StopError
+    settings = {"epochs": 2, "batch_size": 8, "progress": False} | settings
+    history = train(network, tasks, optimizer, measure=measure, after_epoch=after_epoch,
+                    checkpoint=checkpoint, **settings)
+    states = [one.state_dict() for one in (network, optimizer, measure) if one is not None]
+    return history, states, epochs
+
+
+def same_bits(one, other):
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same_bits(one[k], other[k]) for k in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same_bits, one, other))
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+
+
+def assert_same_bits(one, other):
+    (mine, states, _), (theirs, their_states, _) = one, other
+    assert same_bits(states, their_states)
+    for name in ("accuracy", "at_start", "epochs"):
+        assert np.array_equal(getattr(mine, name), getattr(theirs, name))
+
+
+@pytest.mark.parametrize("settings", [{}, {"reset_optimizer": False, "every_epoch": True}], ids=str)
+@pytest.mark.parametrize("measure", MEASURES)
+def test_a_run_stopped_in_any_task_goes_on_with_the_same_bits(data, tmp_path, measure, settings):
+    tasks = split_classes(data)[:3]
+    whole = go(tasks, None, measure=measure, **settings)
+    for stop in range(6):
+        file = tmp_path / f"{stop}.pt"
+        with pytest.raises(StopError):
+            go(tasks, file, measure=measure, stop=stop, **settings)
+        rest = go(tasks, file, measure=measure, **settings)
+        assert rest[2] == whole[2][stop // 2 * 2:]  # no finished task is trained again
+        assert_same_bits(rest, whole)
+
+
+def test_a_run_stopped_again_and_again_comes_to_the_same_end(data, tmp_path):
+    tasks, file = split_classes(data)[:4], tmp_path / "run.pt"
+    for stop in (0, 3, 1, 2, 1):
+        with pytest.raises(StopError):
+            go(tasks, file, stop=stop)
+    assert_same_bits(go(tasks, file), go(tasks, None))
+
+
+def test_interleaved_tasks_are_one_round_that_starts_anew(data, tmp_path):
+    tasks, file = split_classes(data)[:3], tmp_path / "run.pt"
+    with pytest.raises(StopError):
+        go(tasks, file, stop=1, interleave=True)
+    first, again = (go(tasks, file, interleave=True) for _ in range(2))
+    assert first[2] == [(0, 0), (0, 1)] and again[2] == []
+    for one in (first, again):
+        assert_same_bits(one, go(tasks, None, interleave=True))
+
+
+def test_a_finished_run_is_read_and_not_trained_again(data, tmp_path):
+    tasks, file = split_classes(data)[:2], tmp_path / "run.pt"
+    first, again = (go(tasks, file) for _ in range(2))
+    assert first[2] and not again[2]
+    assert_same_bits(again, first)
+    assert again[0].seconds >= torch.load(file)["history"][-1] > 0  # it took that, not no time
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_a_checkpoint_cut_off_while_it_is_written_does_no_harm(data, tmp_path, monkeypatch, nth):
+    tasks, file, save, calls = split_classes(data)[:3], tmp_path / "run.pt", torch.save, []
+
+    def dies(what, target):
+        save(what, target)
+        calls.append(target)
+        if len(calls) == nth:
+            target.write_bytes(target.read_bytes()[:1000])
+            raise StopError
+    monkeypatch.setattr(torch, "save", dies)
+    with pytest.raises(StopError):
+        go(tasks, file)
+    assert file.exists() == (nth > 1)
+    assert [f for f in tmp_path.iterdir() if f != file] == calls[-1:]
+    rest = go(tasks, file)
+    assert len(rest[2]) == 2 * (4 - nth)
+    assert_same_bits(rest, go(tasks, None))
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(("changed", "named"), [
+    ({"seed": 1}, "seed"), ({"epochs": 3}, "epochs"), ({"batch_size": 4}, "batch_size"),
+    ({"interleave": True}, "interleave"), ({"reset_optimizer": False}, "reset_optimizer"),
+    ({"every_epoch": True}, "every_epoch"), ({"hidden": 17}, "network"),
+    ({"dropout": 0.25}, "network"), ({"lr": 0.02}, "optimizer"),
+    ({"optimizer": torch.optim.AdamW}, "optimizer"), ({"measure": "none"}, "measure 0"),
+    ({"measure": lambda net: SynapticIntelligence(net, strength=2.0)}, "measure 0"),
+    ({"measure": lambda net: SynapticIntelligence(net, damping=0.1)}, "measure 0"),
+    ({"measure": lambda net: UniformImportance(net, strength=1.0)}, "measure 0")], ids=str)
+def test_another_runs_checkpoint_is_refused_before_anything_is_changed(
+        data, tmp_path, monkeypatch, changed, named):
+    tasks, file = split_classes(data)[:2], tmp_path / "run.pt"
+    go(tasks, file)
+    before, loaded = file.read_bytes(), []
+    monkeypatch.setattr(nn.Module, "load_state_dict", lambda *a, **k: loaded.append(a))
+    with pytest.raises(ValueError, match=f"run.pt belongs to another run, .* its {named}: delete"):
+        go(tasks, file, **changed)
+    assert file.read_bytes() == before and not loaded
+
+
+def test_the_checkpoint_of_other_tasks_is_refused(data, tmp_path):
+    file = tmp_path / "run.pt"
+    go(split_classes(data)[:2], file)
+    for other in (split_classes(data)[:1], split_classes(data)[1:3]):
+        with pytest.raises(ValueError, match="differs in its tasks"):
+            go(other, file, heads=[2] * 2)
+
+
+def test_an_accelerators_random_numbers_go_on_too(data, tmp_path, monkeypatch):
+    """A stand-in for CUDA's generators; what draws from them there is dropout."""
+    drawn, file = [], tmp_path / "run.pt"
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all",
+                        lambda: [torch.tensor([len(drawn)], dtype=torch.uint8)])
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", drawn.extend)
+    with pytest.raises(StopError):
+        go(split_classes(data)[:2], file, stop=2)
+    assert not drawn
+    go(split_classes(data)[:2], file)
+    assert drawn == [torch.tensor([0], dtype=torch.uint8)]
 
 
 # --------------------------------------------------------------------------- what is refused

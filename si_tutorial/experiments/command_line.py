@@ -6,10 +6,8 @@ import random
 from dataclasses import fields, replace
 from pathlib import Path
 
-from si_tutorial.experiments import protocols, report, store
-from si_tutorial.experiments.runs import METHODS, Run, execute
-
-SCENARIOS = ("task", "domain", "class")
+from si_tutorial.experiments import protocols, store
+from si_tutorial.experiments.runs import METHODS, SCENARIOS, Run, execute
 
 
 def add_commands(commands):
@@ -57,6 +55,7 @@ def show_list(args) -> int:
 
 
 def run_experiment(args) -> int:
+    from si_tutorial.experiments import report
     from si_tutorial.experiments.runner import run_all
 
     grid = (args.scenario, args.method, args.strength, args.damping, args.seeds, args.changes)
@@ -76,6 +75,8 @@ def run_experiment(args) -> int:
 
 
 def show_report(args) -> int:
+    from si_tutorial.experiments import report
+
     records = (store.published(args.experiment) if args.results is None else
                store.read(args.results / f"{args.experiment}.jsonl"))
     if not records:
@@ -91,6 +92,8 @@ def show_report(args) -> int:
 
 
 def check_line(args) -> int:
+    from si_tutorial.experiments import report
+
     records = store.published(args.experiment)
     number = args.line or random.randint(1, len(records))
     record = records[number - 1]

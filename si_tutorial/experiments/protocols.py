@@ -10,15 +10,17 @@ from dataclasses import replace
 from si_tutorial.experiments import store
 from si_tutorial.experiments.runs import METHODS, PENALTIES, Run
 
-# the same number for each method, a factor of ten apart, wide enough to fail on both sides
+# the same number for each method, a factor of ten apart, the best of them inside
 STRENGTHS = {
     "L2": (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
-    "EWC": (1e3, 1e4, 1e5, 1e6, 1e7),
-    "online EWC": (1e3, 1e4, 1e5, 1e6, 1e7),
+    "EWC": (1e4, 1e5, 1e6, 1e7, 1e8),
+    "online EWC": (1e4, 1e5, 1e6, 1e7, 1e8),
     "MAS": (1e-3, 1e-2, 1e-1, 1.0, 10.0),
     "SI": (1e-2, 1e-1, 1.0, 10.0, 100.0),
 }
-DAMPINGS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+# SI's own curves, wide enough to fail on both sides
+CURVE = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 1e2, 1e3, 1e4)
+DAMPINGS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 TUNING_SEEDS = (1000, 1001)  # never reported
 HELD_OUT = 10_000            # training images that tuning is scored on, in place of the test set
 
@@ -97,6 +99,7 @@ def split_mnist(records: list[dict]) -> list[Run]:
         runs += tuning(base) + reported(base, records, count)
     for base in (SPLIT, authors(SPLIT)):
         runs += seeds(base, 10) + seeds(replace(base, head_weights="random"), 10)
+    runs += grid([SPLIT], ["SI"], CURVE, count=3)
     runs += grid([SPLIT], ["SI"], [AUTHORS["split"]["strength"]], DAMPINGS, count=3)
     return list(dict.fromkeys(runs))
 

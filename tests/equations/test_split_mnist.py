@@ -1,47 +1,34 @@
-"""The equations of the chapter on Synaptic Intelligence."""
+"""The equations of the chapter on split MNIST in numbers."""
 
+import numpy as np
 import pytest
 import torch
-from torch.func import grad
+import torch.nn.functional as F
+from scipy import stats
 
 from equations.quoting import verifies
-from si_tutorial import formulas
+from si_tutorial import metrics
 
 
-def network_loss(theta):
-    """A two-layer network's loss as a function of its 3·4 + 4 weights."""
-    make = torch.Generator().manual_seed(1)
-    x = torch.randn(20, 3, generator=make, dtype=torch.float64)
-    y = torch.randn(20, generator=make, dtype=torch.float64)
-    return ((torch.tanh(x @ theta[:12].view(3, 4)) @ theta[12:] - y) ** 2).mean()
+@verifies("eq-output-gradient", r"\frac{\partial L}{\partial z_j} = p_j - [\, j = y \,] .")
+@pytest.mark.parametrize("y", range(5))
+def test_the_loss_pushes_down_every_output_but_the_right_one(y):
+    z = torch.randn(5, generator=torch.Generator().manual_seed(y), dtype=torch.float64)
+    z.requires_grad_()
+    F.cross_entropy(z, torch.tensor(y)).backward()
+    p = z.detach().softmax(0)
+    torch.testing.assert_close(z.grad, p - torch.eye(5, dtype=torch.float64)[y])
+    assert (z.grad[torch.arange(5) != y] > 0).all()
 
 
-@pytest.fixture
-def theta():
-    return torch.randn(16, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-
-
-@verifies("eq-first-order-drop", r"""
-L(\theta) - L(\theta + \delta) \approx -\sum_k g_k \, \delta_k ,
-\qquad g_k = \frac{\partial L}{\partial \theta_k} .""")
-def test_the_drop_of_the_loss_is_the_sum_of_the_shares(theta):
-    g = grad(network_loss)(theta)
-    direction = torch.randn(16, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-
-    def error(size):
-        drop = network_loss(theta) - network_loss(theta + size * direction)
-        return float(abs(drop - sum(formulas.credit(g, size * direction))))
-
-    assert error(1e-4) < 1e-2 * abs(1e-4 * g @ direction)
-    assert error(1e-5) == pytest.approx(error(1e-4) / 100, rel=0.02)
-
-
-@verifies("eq-penalty-gradient", r"""
-\frac{\partial}{\partial \theta_k} \, c \sum_j \Omega_j^\mu \, (\tilde\theta_j - \theta_j)^2
-= 2\, c\, \Omega_k^\mu \, (\theta_k - \tilde\theta_k) .""")
-def test_the_pull_is_a_spring(theta):
-    importance = torch.rand(16, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
-    anchor, c = theta.flip(0), 0.7
-    by_autograd = grad(lambda t: c * (importance * (anchor - t) ** 2).sum())(theta)
-    torch.testing.assert_close(2 * c * importance * (theta - anchor), by_autograd)
-    torch.testing.assert_close(formulas.penalty_gradient(importance, anchor, theta, c), by_autograd)
+@verifies("eq-prediction-interval", r"\bar a \,\pm\, t_{n-1}\, s \sqrt{1 + \frac{1}{n}} ,")
+@pytest.mark.parametrize("n", [3, 10])
+def test_one_new_run_in_twenty_lies_outside(n):
+    runs = np.random.default_rng(n).normal(0.98, 0.005, size=(2000, n + 1))
+    inside = 0
+    for seen, new in zip(runs[:, :n], runs[:, n], strict=True):
+        low, high = metrics.prediction_interval(seen)
+        half = stats.t.ppf(0.975, n - 1) * seen.std(ddof=1) * (1 + 1 / n) ** 0.5
+        assert (low, high) == pytest.approx((seen.mean() - half, seen.mean() + half))
+        inside += low <= new <= high
+    assert inside / 2000 == pytest.approx(0.95, abs=4 * (0.95 * 0.05 / 2000) ** 0.5)

@@ -1,0 +1,51 @@
+"""The published lines: complete, of one kind, and what the code gives."""
+
+import json
+import re
+
+import pytest
+
+from si_tutorial import datasets
+from si_tutorial.experiments import protocols, report, store
+from si_tutorial.experiments.runs import Run, execute
+
+PUBLISHED = [name for name in protocols.EXPERIMENTS if store.published(name)]
+
+
+def test_something_is_published():
+    assert "split-mnist" in PUBLISHED
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_lines_are_exactly_the_runs_of_the_protocol(name):
+    records = store.published(name)
+    done = [Run.of(record) for record in records]
+    assert len(done) == len(set(done))
+    assert set(done) == set(protocols.EXPERIMENTS[name][1](records))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_line_says_what_it_was_made_with_and_nothing_private(name):
+    for record in store.published(name):
+        assert record["data_digest"] == datasets.KNOWN["mnist"][1]
+        assert re.fullmatch("[0-9a-f]{40}", record["commit"])  # no "+": a commit without changes
+        assert record["threads"] == 1 and record["seconds"] > 0
+        assert not re.search(r"(?<!\w)/(home|root|tmp|work|usr)/|\\\\Users", json.dumps(record))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_tuning_chose_no_strength_at_the_end_of_its_range_where_it_matters(name):
+    base = protocols.EXPERIMENTS[name][0]
+    for method, strength in protocols.tuned(base, store.published(name)).items():
+        assert strength not in (protocols.STRENGTHS[method][0], protocols.STRENGTHS[method][-1])
+
+
+def test_a_published_line_comes_out_again():
+    if not (datasets.folder() / "mnist.npz").exists():
+        pytest.skip("needs the full MNIST: python -m si_tutorial data mnist")
+    records = store.published("split-mnist")
+    run = protocols.SPLIT
+    record = next(record for record in records if Run.of(record) == run)
+    again = execute(run)
+    assert report.agrees(record, again, records), (
+        f"{record['accuracy'][-1]} is stored, now it is {again['accuracy'][-1]}")

@@ -1,0 +1,302 @@
+"""One run: what decides its result, and that nothing else does."""
+
+import json
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+
+from si_tutorial import datasets, training
+from si_tutorial.experiments import protocols, runs
+from si_tutorial.experiments.runs import METHODS, PENALTIES, Run, execute
+from si_tutorial.importance import SynapticIntelligence
+
+TINY = replace(protocols.SPLIT, tasks=3, hidden=(8,), epochs=2, batch_size=8, learning_rate=0.01)
+STRENGTHS = {"L2": 1e-2, "EWC": 1e2, "online EWC": 1e2, "MAS": 0.1, "SI": 1.0}
+TAKEN_HERE = ("seconds", "finished")  # what of a record depends on when it was made
+
+
+class StopError(Exception):
+    pass
+
+
+def tiny(method="fine-tuning", **changes):
+    return replace(protocols.with_method(TINY, method, STRENGTHS.get(method)), **changes)
+
+
+def result(run, **settings):
+    return {name: value for name, value in execute(run, **settings).items()
+            if name not in TAKEN_HERE}
+
+
+# ---------------------------------------------------------------------------- what a run is
+
+FULL = Run(experiment="split-mnist", sequence="split", scenario="domain", method="SI",
+           strength=0.1, damping=1e-5, seed=3, tasks=2, hidden=(7, 5), dropout=0.3,
+           head_weights="random", epochs=4, batch_size=9, learning_rate=0.07,
+           reset_optimizer=False, held_out=6, correlate=True, data="mnist subset")
+OTHER = {"experiment": "permuted-mnist", "sequence": "permuted", "scenario": "class",
+         "method": "L2", "strength": 0.2, "damping": 2e-5, "seed": 4, "tasks": 3,
+         "hidden": (5, 7), "dropout": 0.4, "head_weights": "zero", "epochs": 5, "batch_size": 8,
+         "learning_rate": 0.06, "reset_optimizer": True, "held_out": 7, "correlate": False,
+         "data": "mnist"}
+CHANGES = {name: {name: value} for name, value in OTHER.items()} | {
+    "method": {"method": "L2", "damping": None, "correlate": False}}  # which L2 cannot have
+
+
+def test_a_run_survives_the_journey_through_a_store_field_by_field():
+    back = Run.of(json.loads(json.dumps(vars(FULL) | {"accuracy": None})))
+    assert back == FULL and back.key == FULL.key
+    for field in fields(Run):
+        assert getattr(back, field.name) == getattr(FULL, field.name) != field.default
+        assert type(getattr(back, field.name)) is type(getattr(FULL, field.name))
+
+
+def test_runs_that_differ_in_any_one_field_have_keys_of_their_own():
+    assert set(CHANGES) == {field.name for field in fields(Run)}  # none is forgotten
+    many = [FULL, *(replace(FULL, **change) for change in CHANGES.values())]
+    assert len(set(many)) == len({run.key for run in many}) == len(many)
+
+
+def test_equal_runs_have_one_key_however_they_were_written():
+    plain = replace(FULL, strength=1.0, damping=0.0, dropout=0.0, learning_rate=1.0)
+    other = replace(FULL, strength=1, damping=0, dropout=0, learning_rate=1, hidden=[7, 5],
+                    reset_optimizer=0, correlate=1)
+    assert other == plain and other.key == plain.key and hash(other) == hash(plain)
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"method": "GEM"}, "unknown method 'GEM': choose from fine-tuning, joint, L2, EWC"),
+    ({"sequence": "rotated"}, "unknown sequence 'rotated': choose from split, permuted"),
+    ({"scenario": "tasks"}, "unknown scenario 'tasks': choose from task, domain, class"),
+    ({"method": "EWC"}, "EWC needs a strength, got None"),
+    ({"method": "SI", "strength": 1}, "SI needs a damping, got None"),
+    ({"strength": 1}, "fine-tuning has no strength, got 1"),
+    ({"method": "joint", "strength": 0}, "joint has no strength, got 0"),
+    ({"method": "MAS", "strength": 1, "damping": 0}, "MAS has no damping, got 0"),
+    ({"damping": 0.1}, "fine-tuning has no damping, got 0.1"),
+    ({"method": "joint", "correlate": True}, "joint has no path integral"),
+    ({"method": "MAS", "strength": 1, "correlate": True}, "MAS has no path integral")], ids=str)
+def test_a_run_that_makes_no_sense_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(TINY, **changes)
+
+
+@pytest.mark.parametrize("tasks", [0, 6])
+def test_more_tasks_than_there_are_are_refused(run_data, tasks):
+    with pytest.raises(ValueError, match=f"into 1 to 5 tasks, got tasks={tasks}"):
+        execute(replace(TINY, tasks=tasks))
+
+
+# -------------------------------------------------------------------- what it is trained on
+
+@pytest.mark.parametrize("sequence", runs.SEQUENCES)
+@pytest.mark.parametrize("scenario", runs.SCENARIOS)
+def test_every_scenario_has_its_heads_and_its_labels(run_data, sequence, scenario):
+    run = replace(TINY, sequence=sequence, scenario=scenario)
+    net, tasks = runs.network(run), runs.sequence(run)
+    each = 2 if sequence == "split" else 10
+    sizes = [head.out_features for head in net.heads]
+    assert sizes == {"task": [each] * 3, "domain": [each], "class": [3 * each]}[scenario]
+    assert [len(set(task.y_train.tolist())) for task in tasks] == [each] * 3
+    across = set.union(*(set(task.y_train.tolist()) for task in tasks))
+    assert across == set(range(3 * each if scenario == "class" else each))
+    for task in tasks:
+        x, y = next(task.batches(16))
+        assert net(x, task).shape[1] > y.max()
+
+
+@pytest.mark.parametrize("changes", [{"hidden": (6, 5)}, {"dropout": 0.5}], ids=str)
+def test_the_network_is_the_one_the_run_names(run_data, changes):
+    run = replace(TINY, **changes)
+    net = runs.network(run)
+    assert [layer.out_features for layer in net.body if hasattr(layer, "out_features")] == list(
+        run.hidden)
+    assert [layer.p for layer in net.body if hasattr(layer, "p")] == (
+        [run.dropout] * len(run.hidden) if run.dropout else [])
+    for start in ("zero", "random"):
+        heads = runs.network(replace(run, head_weights=start)).heads
+        assert all(bool(head.weight.any()) == (start == "random") for head in heads)
+
+
+def test_the_seed_decides_the_start_the_order_and_the_permutations(run_data):
+    first, again, other = (replace(TINY, sequence="permuted", seed=seed) for seed in (1, 1, 2))
+    starts = [runs.network(run).body[0].weight for run in (first, again, other)]
+    assert torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])
+    orders = [runs.sequence(run)[1].pixels.tolist() for run in (first, again, other)]
+    assert orders[0] == orders[1] != orders[2]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_penalty_is_the_methods_own_with_its_strength_and_damping(run_data, method):
+    run = tiny(method)
+    penalty = runs.measure(run, runs.network(run))
+    if method not in PENALTIES:
+        assert penalty is None
+        return
+    assert penalty.strength == run.strength
+    assert getattr(penalty, "damping", None) == run.damping
+    if method.endswith("EWC"):
+        assert penalty.anchors == ("per_task" if method == "EWC" else "latest")
+
+
+def test_tuning_never_looks_at_the_test_set(run_data, monkeypatch):
+    for held_out, touched in ((30, False), (0, True)):
+        results = []
+        for x_test in (run_data.x_test, run_data.x_test.flip(0)):
+            other = replace(run_data, x_test=x_test)
+            monkeypatch.setattr(runs, "_dataset", lambda name, other=other: other)
+            results.append(result(tiny(held_out=held_out, epochs=5)))
+        assert (results[0]["accuracy"] != results[1]["accuracy"]) == touched
+
+
+def test_held_out_images_are_the_last_ones_and_are_not_trained_on(run_data):
+    whole, tasks = runs.sequence(tiny()), runs.sequence(tiny(held_out=30))
+    last = {image.numpy().tobytes() for image in run_data.x_train[-30:]}
+    for task, full in zip(tasks, whole, strict=True):
+        train, test, both = ({image.numpy().tobytes() for image in x}
+                             for x in (task.x_train, task.x_test, full.x_train))
+        assert train | test == both and not train & test
+        assert test <= last and not train & last
+
+
+@pytest.mark.parametrize("held_out", [2, 119, 120, 500])
+def test_too_few_or_too_many_held_out_images_are_refused(run_data, held_out):
+    with pytest.raises(ValueError, match=f"held_out={held_out} leaves classes of tiny without"):
+        execute(tiny(held_out=held_out))
+
+
+# ------------------------------------------------------------------------------ the result
+
+@pytest.mark.parametrize("method", METHODS)
+def test_equal_runs_give_equal_results(run_data, tmp_path, method):
+    run = tiny(method, dropout=0.5)
+    first = result(run)
+    torch.manual_seed(99)
+    torch.rand(7)
+    assert result(run, checkpoints=tmp_path) == first
+    assert Run.of(json.loads(json.dumps(first))) == run
+    assert np.shape(first["accuracy"]) == (3, 3) and np.shape(first["at_start"]) == (3,)
+    assert first["failed"] is first["correlation"] is None
+
+
+def test_the_result_says_where_it_comes_from_and_nothing_private(
+        run_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "folder", lambda: tmp_path)
+    record = execute(TINY, checkpoints=tmp_path)
+    arrays = {key: getattr(run_data, key).numpy() for key in datasets.KEYS}
+    assert record["data_digest"] == datasets.digest(arrays)
+    assert record["data_source"] == str(run_data)
+    assert record["versions"].keys() == {"python", "si-tutorial", "torch", "numpy"}
+    assert record["threads"] == 1 and record["device"] == "cpu" and record["machine"]
+    assert str(tmp_path) not in json.dumps(record)
+
+
+@pytest.mark.parametrize("method", ["joint", "SI", "EWC"])
+def test_an_interrupted_run_goes_on_to_the_same_result(run_data, tmp_path, method):
+    assert_the_same_when_interrupted(tiny(method, dropout=0.5), tmp_path)
+
+
+def assert_the_same_when_interrupted(run, folder):
+    """Stop it in its last epoch but one, and again in the last one; then let it come to its end."""
+    whole, rounds = result(run), 1 if run.method == "joint" else run.tasks
+    trained = []
+
+    def stop(task, epoch):
+        trained.append((task, epoch))
+        if (task, epoch) in ((rounds - 1, 0), (rounds - 1, 1)) and trained.count((task, epoch)) < 2:
+            raise StopError
+
+    for _ in range(2):
+        with pytest.raises(StopError):
+            execute(run, checkpoints=folder, after_epoch=stop)
+    assert result(run, checkpoints=folder, after_epoch=stop) == whole
+    assert trained == [(task, epoch) for task in range(rounds - 1) for epoch in range(2)] + [
+        (rounds - 1, epoch) for epoch in (0, 0, 1, 0, 1)]
+
+
+def test_a_run_that_diverges_is_a_result_too(run_data, tmp_path):
+    run = tiny(learning_rate=1e30, reset_optimizer=False)
+    record = execute(run, checkpoints=tmp_path)
+    assert record["accuracy"] is record["at_start"] is record["seconds"] is None
+    assert "loss has become" in record["failed"] and record["machine"]
+    assert Run.of(json.loads(json.dumps(record, allow_nan=False))) == run
+
+
+def test_what_is_left_in_the_folder_is_deleted_for_this_run_alone(run_data, tmp_path):
+    mine, other = tiny("SI", correlate=True), tiny("SI")
+    for run in (mine, other):
+        execute(run, checkpoints=tmp_path)
+    (tmp_path / f"{mine.key}.pt.part").touch()
+    theirs = {f for f in tmp_path.iterdir() if f.name.startswith(other.key)}
+    assert len(list(tmp_path.iterdir())) == 1 + 3 + 1 + len(theirs) and theirs
+    runs.finished_with(mine, tmp_path)
+    assert set(tmp_path.iterdir()) == theirs
+
+
+# ------------------------------------------------------------------ one thread, no denormals
+
+def flushes():
+    return (torch.tensor([2e-38]) / 100).item() == 0
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("flush", [False, True])
+def test_threads_and_denormals_are_left_as_they_were(run_data, flush, fails):
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this processor cannot flush denormal numbers")
+    threads, inside = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    torch.set_flush_denormal(flush)
+    try:
+        execute(tiny(learning_rate=1e30 if fails else 0.01), after_epoch=lambda task, epoch:
+                inside.append((torch.get_num_threads(), flushes())))
+        assert (torch.get_num_threads(), flushes()) == (2, flush)
+        assert set(inside) == (set() if fails else {(1, True)})
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)
+
+
+# ----------------------------------------------------------------------------- correlations
+
+@pytest.mark.parametrize("method", ["fine-tuning", "SI"])
+def test_correlating_is_observing(run_data, tmp_path, method):
+    plain, watched = (result(tiny(method, dropout=0.5, correlate=flag)) for flag in (False, True))
+    assert watched["accuracy"] == plain["accuracy"] and watched["at_start"] == plain["at_start"]
+    assert plain["correlation"] is None and watched["correlation"]
+
+
+@pytest.mark.parametrize("hidden", [(8,), (8, 6)])
+def test_correlations_are_pearsons_between_the_tasks_path_integrals(run_data, hidden):
+    """Against a training loop of its own and the formula, weight by weight."""
+    run = tiny("SI", hidden=hidden, correlate=True)
+    net, tasks = runs.network(run), runs.sequence(run)
+    optimizer = torch.optim.Adam(net.parameters(), lr=run.learning_rate, fused=True)
+    si = SynapticIntelligence(net, strength=run.strength, damping=run.damping).attach(optimizer)
+    layers, kept = [f"body.{2 * i}.weight" for i in range(len(hidden))], []
+    training.train(net, tasks, optimizer, epochs=2, batch_size=8, measure=si, progress=False,
+                   after_epoch=lambda task, epoch: epoch == 1 and kept.append(
+                       [si.path_integral[name].double().flatten().tolist() for name in layers]))
+
+    def pearson(x, y):
+        dx, dy = ([v - mean for v in z] for z, mean in ((z, sum(z) / len(z)) for z in (x, y)))
+        return (sum(a * b for a, b in zip(dx, dy, strict=True))
+                / (sum(a * a for a in dx) * sum(b * b for b in dy)) ** 0.5)
+
+    found = execute(run)["correlation"]
+    assert list(found) == [f"layer {i + 1}" for i in range(len(hidden))]
+    for i, matrix in enumerate(found.values()):
+        expected = [[pearson(a[i], b[i]) for b in kept] for a in kept]
+        assert np.allclose(matrix, expected, atol=2e-6)
+        assert np.allclose(matrix, np.transpose(matrix), atol=2e-6)
+        assert np.diagonal(matrix).tolist() == [1.0] * 3
+
+
+def test_an_interrupted_run_has_the_same_correlations(run_data, tmp_path):
+    assert_the_same_when_interrupted(tiny("SI", correlate=True), tmp_path)
+
+
+def test_one_task_correlates_with_itself(run_data):
+    assert execute(tiny(tasks=1, correlate=True))["correlation"] == {"layer 1": [[1.0]]}
