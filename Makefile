@@ -24,7 +24,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks unit pages draft address serve lab lint data bench newest clean FORCE
+.PHONY: help book test notebooks unit pages draft address serve lab lint types data bench newest clean FORCE
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ help:  ## show this list
 book: _build/html/.complete  ## execute the notebooks and build the book at _build/html/
 	@echo "The book: _build/html/index.html"
 
-test: lint unit pages  ## everything CI runs: lint, unit tests, notebooks, the built pages
+test: lint types unit pages  ## everything CI runs: lint, types, unit tests, notebooks, the built pages
 
 notebooks: .venv/.complete  ## execute every notebook, without building the pages
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) $(NBMAKE) $(NOTEBOOKS)
@@ -59,6 +59,9 @@ lab: .venv/.complete  ## open the notebooks in JupyterLab
 
 lint: .venv/.complete  ## ruff over the code and the notebooks
 	$(BIN)/ruff check .
+
+types: .venv/.complete  ## mypy over the public interface
+	$(BIN)/python -m mypy
 
 data: .venv/.complete  ## fetch MNIST (again, if it failed)
 	$(BIN)/python -m si_tutorial data mnist

@@ -26,7 +26,7 @@ class Wrong(NamedTuple):
 
 def examine() -> int:
     """Print the report; returns the exit status, 1 if anything is wrong."""
-    wrong = []
+    wrong: list[Wrong] = []
     for part in (versions, data, hardware, self_test):
         print(f"{part.__name__.replace('_', '-').capitalize()}:")
         for finding in _survive(part, wrong):

@@ -29,7 +29,7 @@ class MultiHeadNetwork(nn.Module):
         super().__init__()
         self.input_shape = tuple(input_shape)
         self.one_for_all = isinstance(heads, int)
-        sizes = [heads] if self.one_for_all else list(heads)
+        sizes = [heads] if isinstance(heads, int) else list(heads)
         if not sizes or min(sizes) < 1:
             raise ValueError(f"heads must name at least one head of at least one class, "
                              f"got {heads!r}")

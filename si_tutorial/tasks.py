@@ -31,7 +31,7 @@ class Task:
 
     def to(self, device: torch.device | str) -> "Task":
         """The same task with its images and labels on `device`."""
-        tensors = {field.name: value.to(device) for field in fields(self)
+        tensors: dict = {field.name: value.to(device) for field in fields(self)
                    if isinstance(value := getattr(self, field.name), Tensor)}
         return replace(self, **tensors)
 

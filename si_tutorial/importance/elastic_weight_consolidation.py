@@ -1,7 +1,7 @@
 """Elastic weight consolidation: importance is the Fisher information at the end of a task."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +57,8 @@ class ElasticWeightConsolidation(QuadraticPenalty):
         self.anchors, self.decay = anchors, float(decay)
         self.labels, self.generator = labels, generator
 
-    def consolidate(self, batches: Iterable, *, forward: Callable[[Tensor], Tensor] | None = None):
+    def consolidate(self, batches: Iterable, *,
+                    forward: Callable[[Tensor], Tensor] | None = None) -> Self:
         """End a task: measure the Fisher information at the present weights. Returns self.
 
         Parameters

@@ -1,6 +1,7 @@
 """Memory aware synapses: importance is how much the outputs depend on a parameter."""
 
 from collections.abc import Callable, Iterable
+from typing import Self
 
 from torch import Tensor
 
@@ -22,7 +23,8 @@ class MemoryAwareSynapses(QuadraticPenalty):
     network, strength : see `QuadraticPenalty`.
     """
 
-    def consolidate(self, batches: Iterable, *, forward: Callable[[Tensor], Tensor] | None = None):
+    def consolidate(self, batches: Iterable, *,
+                    forward: Callable[[Tensor], Tensor] | None = None) -> Self:
         """End a task: measure the sensitivity at the present weights. Returns self.
 
         `batches` yields (x, y) of the task that ends, and `forward` returns the logits

@@ -1,6 +1,7 @@
 """One penalty for every answer to "which weights matter?": c Σₖ Ωₖ (θ̃ₖ − θₖ)²."""
 
 from collections.abc import Mapping
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -61,11 +62,11 @@ class QuadraticPenalty:
         self.tasks = 0
         self.steps = 0
         self._surrogate_grad = self._like(torch.empty_like) if strength > 0 else {}
-        self._task_grads = None     # name → g during optimizer.step(), None outside
+        self._task_grads: dict | None = None  # name → g during optimizer.step(), None outside
         self._sign = 1              # −1 while the optimizer maximises
-        self._optimizer = None
-        self._handles = ()
-        self._stable_rates = ()     # each group's largest learning rate checked against Ω so far
+        self._optimizer: torch.optim.Optimizer | None = None
+        self._handles: tuple = ()
+        self._stable_rates: tuple = ()  # each group's largest rate checked against Ω so far
 
     @property
     def strength(self) -> float:
@@ -87,7 +88,7 @@ class QuadraticPenalty:
 
     # ---------------------------------------------------------------- the optimizer's two hooks
 
-    def attach(self, optimizer: torch.optim.Optimizer):
+    def attach(self, optimizer: torch.optim.Optimizer) -> Self:
         """Act in every `optimizer.step()` from now on. Returns self.
 
         Raises
@@ -113,12 +114,12 @@ class QuadraticPenalty:
         self._stable_rates = ()
         self._register()
         if self.strength > 0:
-            optimizer._penalised_by = self
+            optimizer._penalised_by = self  # type: ignore[attr-defined]
         elif owner is not None:
             owner._register()  # hooks run in order; the one that changes p.grad must come last
         return self
 
-    def detach(self):
+    def detach(self) -> Self:
         """Stop acting on the optimizer; also the way out after a step that was interrupted."""
         if self._task_grads is not None:
             self._put_back()
@@ -184,7 +185,7 @@ class QuadraticPenalty:
         self._task_grads = None
 
     @torch.no_grad()
-    def _end_task(self, importance: Mapping[str, Tensor], anchor: Mapping[str, Tensor]):
+    def _end_task(self, importance: Mapping[str, Tensor], anchor: Mapping[str, Tensor]) -> Self:
         """Copy Ω and θ̃ for the next task, if they are finite. Returns self."""
         self._check_finite("the value", anchor)
         self._check_finite("the importance", importance)
@@ -206,12 +207,12 @@ class QuadraticPenalty:
 
         Strength and the like are not in it: build the object as before, then load.
         """
-        state = {"tasks": self.tasks, "steps": self.steps}
+        state: dict = {"tasks": self.tasks, "steps": self.steps}
         for field in self._tensor_fields:
             state[field] = {name: t.clone() for name, t in getattr(self, field).items()}
         return state
 
-    def load_state_dict(self, state: Mapping):
+    def load_state_dict(self, state: Mapping) -> None:
         """Take over what `state_dict` returned; training then goes on with the same bits.
 
         Raises ValueError, and changes nothing, if fields, names or shapes differ.
@@ -232,7 +233,7 @@ class QuadraticPenalty:
         self.tasks, self.steps = state["tasks"], state["steps"]
         self._stable_rates = ()
 
-    _tensor_fields = ("importance", "anchor")
+    _tensor_fields: tuple[str, ...] = ("importance", "anchor")
 
     def _like(self, make) -> dict[str, Tensor]:
         return {name: make(p.detach()) for name, p in self._params.items()}

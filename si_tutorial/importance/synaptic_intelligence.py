@@ -1,6 +1,7 @@
 """Synaptic Intelligence: importance kept online, along the whole trajectory."""
 
-from typing import Literal
+from collections.abc import Callable, Iterable
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -67,9 +68,10 @@ class SynapticIntelligence(QuadraticPenalty):
         self.clip, self.gradient = clip, gradient
         self.path_integral = self._like(torch.zeros_like)
         self._theta_before = self._like(torch.empty_like)
-        self._probe_grads = None  # name → gradient on an independent minibatch, until the step
+        # name → gradient on an independent minibatch, until the step
+        self._probe_grads: dict | None = None
 
-    def probe(self, loss: Tensor):
+    def probe(self, loss: Tensor) -> None:
         """Hand over the task loss on an independent minibatch, before `optimizer.step()`::
 
             si = SynapticIntelligence(network, gradient="independent").attach(optimizer)
@@ -125,7 +127,8 @@ class SynapticIntelligence(QuadraticPenalty):
         return task_grad
 
     @torch.no_grad()
-    def consolidate(self, batches=None, *, forward=None):
+    def consolidate(self, batches: Iterable | None = None, *,
+                    forward: Callable[[Tensor], Tensor] | None = None) -> Self:
         """End a task: Ω += ω / (Δ² + ξ), θ̃ ← θ, ω ← 0. Returns self.
 
         `batches` and `forward` are not looked at; they let one loop serve every measure.

@@ -1,6 +1,10 @@
 """Uniform importance: every parameter matters as much as any other. Plain L2, to compare with."""
 
+from collections.abc import Callable, Iterable
+from typing import Self
+
 import torch
+from torch import Tensor
 
 from si_tutorial.importance import guards
 from si_tutorial.importance.penalty import QuadraticPenalty
@@ -17,7 +21,8 @@ class UniformImportance(QuadraticPenalty):
     network, strength : see `QuadraticPenalty`.
     """
 
-    def consolidate(self, batches=None, *, forward=None):
+    def consolidate(self, batches: Iterable | None = None, *,
+                    forward: Callable[[Tensor], Tensor] | None = None) -> Self:
         """End a task: the anchor moves to the present weights. Returns self.
 
         `batches` and `forward` are not looked at; they let one loop serve every measure. Raises
