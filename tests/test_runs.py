@@ -326,3 +326,10 @@ def test_an_interrupted_run_has_the_same_correlations(run_data, tmp_path):
 
 def test_one_task_correlates_with_itself(run_data):
     assert execute(tiny(tasks=1, correlate=True))["correlation"] == {"layer 1": [[1.0]]}
+
+
+def test_where_nothing_was_earned_there_is_no_correlation(run_data):
+    """After one step from zero heads, no gradient has reached the layers below them."""
+    record = execute(tiny(tasks=2, epochs=1, batch_size=120, correlate=True))
+    assert record["correlation"] == {"layer 1": [[None, None], [None, None]]}
+    json.dumps(record, allow_nan=False)

@@ -94,7 +94,7 @@ def record(seed, accuracy, **fields):
 
 
 def test_one_row_per_run_with_its_mean_accuracy_after_the_last_task():
-    table = store.runs([record(0, [[1.0, 0.5], [0.5, 1.0]]), record(1, None, method="MAS")])
+    table = store.runs([record(0, [[1.0, 0.1], [0.5, 1.0]]), record(1, None, method="MAS")])
     assert table["seed"].tolist() == [0, 1] and table["method"].tolist() == ["SI", "MAS"]
     assert table["ACC"][0] == 0.75 and np.isnan(table["ACC"][1])
     assert not {"accuracy", "hidden"} & set(table.columns)

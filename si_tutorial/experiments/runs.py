@@ -189,13 +189,21 @@ class _Accounts:
         else:  # beside the checkpoint, so that a run that goes on still has them
             torch.save(omega, self._file(task))
 
-    def correlation(self) -> dict[str, list[list[float]]]:
-        """Layer → Pearson correlation of ω between tasks, over the layer's weights: `(T, T)`."""
+    def correlation(self) -> dict[str, list[list[float | None]]]:
+        """Layer → Pearson correlation of ω between tasks, over the layer's weights: `(T, T)`.
+
+        None where a task has the same ω everywhere, such as zero after a single step from zero
+        heads.
+        """
         kept = self._kept or {task: torch.load(self._file(task), weights_only=True)
                               for task in range(self._run.tasks)}
-        return {f"layer {i}": np.atleast_2d(np.corrcoef(  # of one task it is a mere number
-                    torch.stack([kept[task][name].flatten().cpu() for task in sorted(kept)]).numpy()
-                )).round(6).tolist() for i, name in enumerate(self._layers(), start=1)}
+        found = {}
+        for i, name in enumerate(self._layers(), start=1):
+            omega = torch.stack([kept[task][name].flatten().cpu() for task in sorted(kept)]).numpy()
+            with np.errstate(invalid="ignore"):
+                matrix = np.atleast_2d(np.corrcoef(omega)).round(6)  # of one task a mere number
+            found[f"layer {i}"] = np.where(np.isnan(matrix), None, matrix).tolist()
+        return found
 
     def _layers(self):
         """The hidden layers' weights, as the paper's figure has them."""

