@@ -65,8 +65,9 @@ def test_nothing_is_wanted_twice_and_all_in_its_own_store(name):
 def test_every_method_has_the_same_number_of_tuning_runs_in_each_scenario(name):
     wanted = followed(name)[0][-1]
     counts = collections.Counter((run.scenario, run.method) for run in wanted if run.held_out)
-    assert counts == {(scenario, method): 10 for scenario in TUNED[name] for method in PENALTIES}
-    for method, strengths in protocols.STRENGTHS.items():
+    assert counts == {(scenario, method): 5 * len(protocols.TUNING_SEEDS[wanted[0].sequence])
+                      for scenario in TUNED[name] for method in PENALTIES}
+    for method, strengths in protocols.STRENGTHS[wanted[0].sequence].items():
         assert len(set(strengths)) == 5 and {run.strength for run in wanted if run.held_out
                                              and run.method == method} == set(strengths)
 
@@ -74,8 +75,9 @@ def test_every_method_has_the_same_number_of_tuning_runs_in_each_scenario(name):
 @EVERY
 def test_tuning_sees_other_seeds_than_those_reported_and_never_the_test_set(name):
     wanted = followed(name)[0][-1]
-    tuning = [run for run in wanted if run.seed in protocols.TUNING_SEEDS]
-    reported = [run for run in wanted if run.seed not in protocols.TUNING_SEEDS]
+    seeds = protocols.TUNING_SEEDS[wanted[0].sequence]
+    tuning = [run for run in wanted if run.seed in seeds]
+    reported = [run for run in wanted if run.seed not in seeds]
     assert all(run.held_out > 0 for run in tuning)
     assert reported and all(run.held_out == 0 for run in reported)
     assert bool(tuning) == (name in TUNED)
@@ -97,7 +99,7 @@ def test_every_method_is_reported_from_the_same_seeds_at_one_strength(name):
 
 
 def test_before_a_method_is_tuned_it_is_not_reported():
-    base = protocols.SMALL
+    base = protocols.SPLIT
     all_but_one = [made_up(run) for run in protocols.tuning(base)
                    if (run.method, run.seed) != ("SI", 1001)]
     wanted = {run.method for run in protocols.reported(base, all_but_one, 3)}
@@ -128,18 +130,18 @@ BASE = protocols.SPLIT
 
 def tuning_records(method, scores):
     """Strength → the accuracies of its two seeds."""
-    return [record(run, scores[run.strength][protocols.TUNING_SEEDS.index(run.seed)])
+    return [record(run, scores[run.strength][protocols.TUNING_SEEDS["split"].index(run.seed)])
             for run in protocols.tuning(BASE) if run.method == method]
 
 
-@pytest.mark.parametrize("best", protocols.STRENGTHS["MAS"])
+@pytest.mark.parametrize("best", protocols.STRENGTHS["split"]["MAS"])
 def test_tuning_picks_the_best_mean_wherever_it_lies(best):
-    scores = {c: (0.9, 0.1) for c in protocols.STRENGTHS["MAS"]} | {best: (0.6, 0.5)}
+    scores = {c: (0.9, 0.1) for c in protocols.STRENGTHS["split"]["MAS"]} | {best: (0.6, 0.5)}
     assert protocols.tuned(BASE, tuning_records("MAS", scores)) == {"MAS": best}
 
 
 def test_a_failed_run_counts_as_zero():
-    low, _, _, _, high = strengths = protocols.STRENGTHS["L2"]
+    low, _, _, _, high = strengths = protocols.STRENGTHS["split"]["L2"]
     scores = {c: (0.4, 0.4) for c in strengths} | {low: (0.5, 0.5), high: (0.99, None)}
     assert protocols.tuned(BASE, tuning_records("L2", scores)) == {"L2": low}
     assert protocols.tuned(BASE, tuning_records("L2", scores | {high: (0.99, 0.1)})) == {"L2": high}
@@ -149,7 +151,7 @@ def test_a_failed_run_counts_as_zero():
 
 def test_tuning_looks_at_its_own_runs_alone():
     """Neither reported runs, nor another scenario's, nor another method's."""
-    strengths = protocols.STRENGTHS["SI"]
+    strengths = protocols.STRENGTHS["split"]["SI"]
     records = tuning_records("SI", {c: (0.1 * i, 0.1 * i) for i, c in enumerate(strengths)})
     other = [replace(run, strength=strengths[0]) for run in (
         *protocols.seeds(protocols.authors(BASE), 3), replace(protocols.authors(BASE), tasks=4),
@@ -176,7 +178,8 @@ def test_a_grid_without_strengths_takes_each_methods_own_and_the_authors_damping
         runs = protocols.grid([base], METHODS)
         assert {(run.method, run.strength) for run in runs} == {
             ("fine-tuning", None), ("joint", None),
-            *((method, c) for method in PENALTIES for c in protocols.STRENGTHS[method])}
+            *((method, c) for method in PENALTIES
+              for c in protocols.STRENGTHS[base.sequence][method])}
         assert {run.damping for run in runs if run.method == "SI"} == {
             protocols.AUTHORS[base.sequence]["damping"]}
 
