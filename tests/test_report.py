@@ -100,6 +100,47 @@ def test_each_reported_setting_comes_with_its_command_and_its_origin():
     assert plain["versions"] == "python 3.11.7, torch 2.12.1" and plain["threads"] == "1"
 
 
+# ------------------------------------------------------------------------------ for the chapters
+
+def test_a_readable_table_shows_every_setting_and_no_blank_as_a_number():
+    table = report.readable(report.results([*seeds(SI, 0.98123, 0.99), line(BASE, 0.7)]))
+    si, plain = table.to_dict("records")
+    assert (si["c"], si["ξ"], si["mean"]) == ("1", "0.001", 98.56)
+    assert (plain["c"], plain["ξ"]) == ("", "")
+    assert not {"scenario", "minutes each"} & set(table)
+
+
+@pytest.mark.parametrize("scenario", ["task", "class"])
+def test_at_tuned_strength_are_all_seeds_of_the_best_strength_and_no_others(scenario):
+    base = protocols.in_scenario(BASE, scenario)
+    best = {method: strengths[1] for method, strengths in protocols.STRENGTHS["split"].items()}
+    tuning = [line(run, 0.9 if run.strength == best[run.method] else 0.5)
+              for run in protocols.tuning(base)]
+    wanted = protocols.reported(base, tuning, count=3)
+    other = [*protocols.seeds(protocols.with_method(base, "SI", 1e4), 3),
+             *(replace(run, dropout=0.5) for run in wanted),
+             *protocols.reported(protocols.in_scenario(BASE, "domain"), [], count=3)]
+    found = report.at_tuned_strength(base, tuning + [line(run, 0.8) for run in other + wanted])
+    assert list(found) == list(METHODS)
+    assert [Run.of(record) for group in found.values() for record in group] == wanted
+
+
+def test_a_group_of_records_gives_its_name_to_its_curve():
+    table = report.accuracies({"SI, c = 1": seeds(SI, 0.9, 0.8), "plain": [line(BASE, 0.7, 0.9)]})
+    assert table.groupby("method").size().to_dict() == {"SI, c = 1": 8, "plain": 4}
+    last = table.query("method == 'plain' and trained == 2")
+    assert last["accuracy"].tolist() == [0.7, 0.9] and last["tested"].tolist() == [1, 2]
+
+
+def test_what_was_just_learned_stands_on_the_diagonal_and_what_was_kept_below():
+    record = line(SI, 0.6, 0.8)
+    record["accuracy"][0] = [0.9, 0.1]
+    table = report.learned_and_kept([record, *seeds(replace(SI, strength=5.0), 0.5)], "strength")
+    assert table["strength"].tolist() == [1.0, 5.0]
+    assert table["just learned"].tolist() == pytest.approx([0.85, 0.5])
+    assert table["at the end"].tolist() == pytest.approx([0.7, 0.5])
+
+
 # -------------------------------------------------------------------------------------- commands
 
 def asked_for(monkeypatch, command):

@@ -4,10 +4,11 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 
+import numpy as np
 import pandas as pd
 
 from si_tutorial import metrics
-from si_tutorial.experiments import protocols
+from si_tutorial.experiments import protocols, store
 from si_tutorial.experiments.runs import Run
 
 ORIGIN = ("machine", "device", "threads", "versions", "data_source", "data_digest", "commit")
@@ -54,6 +55,33 @@ def results(records: Iterable[dict], *, held_out: bool = False) -> pd.DataFrame:
         row["minutes each"] = sum(r["seconds"] or 0 for r in finished) / 60 / max(1, len(finished))
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `results` that a chapter shows, rounded."""
+    settings = {name: table[name].map(lambda value: "" if pd.isna(value) else f"{value:g}")
+                for name in ("c", "ξ")}
+    return table.drop(columns=["scenario", "minutes each"]).round(2).assign(**settings)
+
+
+def at_tuned_strength(base: Run, records: Iterable[dict]) -> dict[str, list[dict]]:
+    """Method → its records on the test set, at the strength that tuning chose."""
+    records = list(records)
+    groups = by_setting(records)
+    return {run.method: groups[run] for run in protocols.reported(base, records, count=1)}
+
+
+def accuracies(groups: dict[str, list[dict]]) -> pd.DataFrame:
+    """What `store.accuracies` has of each group of records, whose name is its "method"."""
+    return pd.concat(store.accuracies(group).assign(method=name) for name, group in groups.items())
+
+
+def learned_and_kept(records: Iterable[dict], setting: str) -> pd.DataFrame:
+    """One row per run: the setting, how well tasks were just learned, and how well at the end."""
+    return pd.DataFrame([{setting: record[setting],
+                          "just learned": np.diagonal(record["accuracy"]).mean(),
+                          "at the end": metrics.average_accuracy(record["accuracy"])}
+                         for record in records])
 
 
 def chosen(experiment: str, records: list[dict]) -> pd.DataFrame:
