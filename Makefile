@@ -10,7 +10,8 @@ SOURCES := $(shell find book si_tutorial tests/equations _static _ext _config.ym
 	-type f -not -path '*/__pycache__/*' -not -path '*/.*')
 
 # the longest notebook first, one handed out at a time, so that no process waits long for the other
-LONG := book/catastrophic_forgetting.ipynb book/synaptic_intelligence.ipynb book/split_mnist.ipynb
+LONG := book/catastrophic_forgetting.ipynb book/synaptic_intelligence.ipynb book/split_mnist.ipynb \
+	book/permuted_mnist.ipynb
 NOTEBOOKS := $(LONG) $(filter-out $(LONG),$(wildcard book/*.ipynb))
 NBMAKE := --nbmake --nbmake-timeout=900 --maxschedchunk=1
 
@@ -24,7 +25,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks unit pages draft address serve lab lint types data bench newest clean FORCE
+.PHONY: help book test notebooks unit pages draft address serve lab lint types data bench memory newest clean FORCE
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -68,6 +69,9 @@ data: .venv/.complete  ## fetch MNIST (again, if it failed)
 
 bench: .venv/.complete  ## speed, as ratios in one run (installs Avalanche into .venv-peers)
 	$(BIN)/python benchmarks/split_mnist.py
+
+memory: .venv/.complete  ## execute every notebook and tell its peak memory (Binder has 2 GB)
+	$(ONE_THREAD) $(BIN)/python tools/memory.py $(NOTEBOOKS)
 
 # the book's tools stay: Jupyter Book 2 is another program, and the themes are chosen to fit
 newest:  ## tests and notebooks with the newest versions of what they need, in .venv-newest
