@@ -125,9 +125,11 @@ def permuted_mnist(records: list[dict]) -> list[Run]:
 
 def permuted_mnist_small(records: list[dict]) -> list[Run]:
     """The ten tasks of permuted MNIST with 784-100-100 and 3 epochs: every method, three seeds."""
-    runs = tuning(SMALL) + reported(SMALL, records, 3) + seeds(replace(SMALL, dropout=0.5), 3)
-    for base in (SMALL, authors(SMALL)):
-        runs += seeds(replace(base, correlate=True), 3)
+    runs = tuning(SMALL) + reported(SMALL, records, 3) + seeds(authors(SMALL), 3)
+    runs += seeds(replace(SMALL, dropout=0.5), 3)
+    runs += grid([SMALL], ["SI"], dampings=(1e-1, 1e-2, 1e-3))
+    for run in reported(SMALL, records, 3):  # once more, with the tasks' accounts compared
+        runs += [replace(run, correlate=True)] if run.method in ("fine-tuning", "SI") else []
     return list(dict.fromkeys(runs))
 
 
