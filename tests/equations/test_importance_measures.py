@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch.func import grad, jacrev
+from torch.func import jacrev
 
 from equations.quoting import verifies
 from si_tutorial.importance import SynapticIntelligence
@@ -18,31 +18,6 @@ def test_the_slope_of_the_squared_length_of_a_linear_layer():
     weight, x = random(4, 3), random(3, seed=1)
     slope = jacrev(lambda w: (w @ x).square().sum())(weight)
     torch.testing.assert_close(2 * torch.outer(weight @ x, x), slope)
-
-
-@verifies("eq-task-and-total", r"""
-\omega_k^{\mathrm{task}} - \omega_k^{\mathrm{total}}
-= c\, \Omega_k \Bigl( \Delta_k^2 - \sum_t \delta_k(t)^2 \Bigr) .""")
-def test_what_the_total_gradient_books_besides():
-    """For any path at all: here a random walk, which no optimizer would take."""
-    start, importance, c = random(5), random(5, seed=1).abs(), 0.7
-
-    def loss(theta):
-        return torch.cos(theta).sum() * theta.square().sum()
-
-    def total_loss(theta):
-        return loss(theta) + c * (importance * (start - theta) ** 2).sum()
-
-    theta, task, total, squares = start, 0, 0, 0
-    for t in range(20):
-        delta = 0.1 * random(5, seed=10 + t)
-        task = task - grad(loss)(theta) * delta
-        total = total - grad(total_loss)(theta) * delta
-        squares = squares + delta**2
-        theta = theta + delta
-    law = c * importance * ((theta - start) ** 2 - squares)
-    torch.testing.assert_close(task - total, law)
-    assert law.abs().min() > 1e-4
 
 
 @pytest.mark.parametrize("gradient", ["task", "total"])
