@@ -1,5 +1,6 @@
 """The loop over tasks: train on one after another, test on all after each."""
 
+import inspect
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -61,7 +62,8 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
     FloatingPointError
         If the training loss becomes NaN or infinite.
     ValueError
-        If the checkpoint is not this call's; nothing is changed then.
+        If the checkpoint is not this call's, or a measure would have to look at data of several
+        interleaved tasks; nothing is changed then.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
@@ -71,6 +73,11 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     measures = measure if isinstance(measure, list | tuple) else [measure] if measure else []
+    for one in measures:
+        if interleave and len(tasks) > 1 and _looks_at_data(one):
+            raise ValueError(f"{type(one).__name__} looks at the data of one task after it, and "
+                             "interleaved tasks end together: train them one after another, or "
+                             "use a measure that needs no data, such as SynapticIntelligence")
     rounds = [list(tasks)] if interleave else [[task] for task in tasks]
     state = {"network": network, "optimizer": optimizer,
              **{f"measure {i}": one for i, one in enumerate(measures)}}
@@ -141,6 +148,11 @@ def _load(checkpoint: Path, call: dict, state: dict, generator: torch.Generator)
     if saved["cuda"]:
         torch.cuda.set_rng_state_all(saved["cuda"])
     return saved["history"]
+
+
+def _looks_at_data(measure) -> bool:
+    batches = inspect.signature(measure.consolidate).parameters.get("batches")
+    return batches is not None and batches.default is inspect.Parameter.empty
 
 
 def _consolidate(measure, network: nn.Module, group: Sequence[Task]):

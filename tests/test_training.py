@@ -199,6 +199,19 @@ def test_the_measure_is_consolidated_after_each_task_with_the_steps_of_that_task
         assert seen == expected
 
 
+@pytest.mark.parametrize("kind", [ElasticWeightConsolidation, MemoryAwareSynapses])
+def test_interleaved_tasks_are_refused_before_training_by_what_looks_at_data_after_it(data, kind):
+    spy = Spy()
+    optimizer = torch.optim.SGD(spy.parameters(), lr=0.01)
+    measure, tasks = kind(spy).attach(optimizer), split_classes(data, labels="global")
+    settings = {"epochs": 1, "batch_size": 8, "interleave": True, "progress": False}
+    with pytest.raises(ValueError, match=f"{kind.__name__} looks at the data of one task"):
+        train(spy, tasks, optimizer, measure=measure, **settings)
+    assert spy.seen == []
+    train(spy, tasks[:1], optimizer, measure=measure, **settings)
+    assert measure.tasks == 1
+
+
 def test_synaptic_intelligence_is_trained_with_across_resets(data):
     plain = run(split_classes(data))[0]
     network, _, _, si = run(split_classes(data), strength=1.0)
