@@ -55,27 +55,32 @@ def confidence_interval(values, level: float = 0.95) -> tuple[float, float]:
     return mean - t * spread / n**0.5, mean + t * spread / n**0.5
 
 
-def prediction_interval(values, level: float = 0.95) -> tuple[float, float]:
+def prediction_interval(values, level: float = 0.95, *, alike=()) -> tuple[float, float]:
     """Where one further value lies: mean ± t s √(1 + 1/n), with Student's t for n − 1 degrees.
 
     Exact for independent normal values. Wider than the confidence interval by √(n + 1), for a new
-    value varies by itself, while the interval of the mean shrinks with every value.
+    value varies by itself, while the interval of the mean shrinks with every value. `alike` are
+    other groups of values that spread as much around means of their own: s is then pooled over
+    all of them, and t has as many degrees as they have together.
     """
-    mean, spread, n, t = _student(values, level)
+    mean, spread, n, t = _student(values, level, alike)
     return mean - t * spread * (1 + 1 / n)**0.5, mean + t * spread * (1 + 1 / n)**0.5
 
 
-def _student(values, level: float) -> tuple[float, float, int, float]:
-    """Mean, standard deviation (n − 1 in its denominator), n and the two-sided quantile t."""
+def _student(values, level: float, alike=()) -> tuple[float, float, int, float]:
+    """Mean, standard deviation (by degrees of freedom), n and the two-sided quantile t."""
     from scipy import stats
 
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or len(values) < 2:
-        raise ValueError(f"an interval needs at least two values, got shape {values.shape}")
+    groups = [np.asarray(group, dtype=float) for group in (values, *alike)]
+    degrees = sum(len(group) - 1 for group in groups if group.ndim == 1)
+    if any(group.ndim != 1 or len(group) == 0 for group in groups) or degrees < 1:
+        raise ValueError("an interval needs at least two values, got shape "
+                         f"{' and '.join(str(group.shape) for group in groups)}")
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level!r}")
-    return (float(values.mean()), float(values.std(ddof=1)), len(values),
-            float(stats.t.ppf((1 + level) / 2, len(values) - 1)))
+    spread = (sum(((group - group.mean()) ** 2).sum() for group in groups) / degrees) ** 0.5
+    return (float(groups[0].mean()), float(spread), len(groups[0]),
+            float(stats.t.ppf((1 + level) / 2, degrees)))
 
 
 def _square(accuracy) -> np.ndarray:

@@ -82,6 +82,14 @@ def test_a_prediction_is_wider_than_a_mean_by_the_root_of_n_plus_one(n):
     assert (a + b) / 2 == pytest.approx((c + d) / 2) == pytest.approx(values.mean())
 
 
+def test_groups_that_are_alike_lend_their_spread_and_not_their_mean():
+    values, other = [0.0, 2.0], [101.0, 103.0, 105.0]  # sums of squares 2 and 8, three degrees
+    low, high = metrics.prediction_interval(values, 0.9, alike=[other, [7.0]])
+    half = 2.353 * math.sqrt(10 / 3) * math.sqrt(1 + 1 / 2)  # the 95 % quantile of Student's t
+    assert (low, high) == pytest.approx((1 - half, 1 + half), rel=1e-3)
+    assert metrics.prediction_interval([0.5], alike=[values])[0] < 0.5
+
+
 def test_the_intervals_hold_what_they_promise():
     """4000 times five values of a normal distribution; four standard errors of the share."""
     level = 0.95

@@ -92,7 +92,7 @@ def test_each_reported_setting_comes_with_its_command_and_its_origin():
                + [line(run, 0.5, 0.5) for run in protocols.tuning(BASE)[:2]])
     records[1]["machine"] = "another one"
     si, plain = report.reproduction("split-mnist", records).to_dict("records")
-    assert si["result"] == "task: SI" and plain["result"] == "task: fine-tuning"
+    assert si["result"] == "task: SI, c = 1, ξ = 0.001" and plain["result"] == "task: fine-tuning"
     assert si["command"] == ("python -m si_tutorial run split-mnist --scenario task --method SI "
                              "--seeds 2 --strength 1.0 --damping 0.001")
     assert si["minutes"] == pytest.approx(3) and si["machine"] == "a processor; another one"
@@ -222,18 +222,27 @@ def test_elsewhere_the_accuracy_lies_in_the_prediction_interval_of_all_seeds():
         assert report.agrees(STORED[0], again, STORED) == expected
 
 
-def test_seeds_of_other_settings_are_not_judged_by():
-    others = seeds(replace(SI, strength=2.0), 0.0, 1.0) + seeds(replace(SI, held_out=9), 0.0, 1.0)
-    again = line(SI, 0.3, 0.3, machine="another one")
-    assert not report.agrees(STORED[0], again, STORED + others)
-    wide = seeds(SI, 0.0, 1.0)
-    assert report.agrees(wide[0], again, wide)
+def test_the_spread_is_that_of_the_method_and_the_mean_that_of_the_setting():
+    pair = seeds(replace(SI, strength=2.0), 0.5, 0.53)
+    low, high = metrics.prediction_interval([0.98, 0.99, 1.0], 0.999, alike=[[0.5, 0.53]])
+    own = metrics.prediction_interval([0.98, 0.99, 1.0], 0.999)
+    assert own[0] < low - 0.01  # more seeds tell the spread better
+    for score, expected in ((low + 1e-9, True), (low - 1e-9, False), (high + 1e-9, False)):
+        again = line(SI, score, score, machine="another one")
+        assert report.agrees(STORED[0], again, STORED + pair) == expected
+        other = [*seeds(BASE, 0.1, 0.9), *seeds(protocols.in_scenario(SI, "class"), 0.1, 0.9)]
+        assert report.agrees(STORED[0], again, STORED + pair + other) == expected
+    one = seeds(replace(SI, damping=0.5), 0.7)  # one seed is judged by the others' spread
+    inside, outside = (line(replace(SI, damping=0.5), score, machine="another one")
+                       for score in (0.71, 0.2))
+    assert report.agrees(one[0], inside, STORED + one)
+    assert not report.agrees(one[0], outside, STORED + one)
 
 
 @pytest.mark.parametrize("machine", ["a processor", "another one"])
 def test_a_failed_run_is_confirmed_by_a_failed_one_alone(machine):
     failed, fine = line(SI, machine=machine), line(SI, 0.98, 0.98, machine=machine)
-    records = seeds(SI, None, 0.99, 1.0)
+    records = [*seeds(SI, None, 0.99, 1.0), *seeds(replace(SI, strength=9.0), None, None)]
     assert report.agrees(records[0], failed, records)
     assert not report.agrees(records[0], fine, records)
     assert not report.agrees(STORED[0], failed, STORED)
@@ -244,5 +253,5 @@ def test_one_seed_cannot_judge_another_set_up():
     alone, again = seeds(SI, 0.9), line(SI, 0.9, 0.9, machine="another one")
     assert report.agrees(alone[0], line(SI, 0.9, 0.9), alone)
     for records in (alone, seeds(SI, 0.9, None)):
-        with pytest.raises(ValueError, match=r"one finished seed .* choose another line"):
+        with pytest.raises(ValueError, match=r"no setting .* choose another line"):
             report.agrees(records[0], again, records)

@@ -98,7 +98,10 @@ def reproduction(experiment: str, records: Iterable[dict]) -> pd.DataFrame:
     for run, group in by_setting(records).items():
         if run.held_out:
             continue
-        rows.append({"result": f"{run.scenario}: {label(run)}", "command": command(run, len(group)),
+        settings = [f"{name} = {value:g}" for name, value in (("c", run.strength),
+                                                              ("ξ", run.damping)) if value]
+        rows.append({"result": f"{run.scenario}: {', '.join([label(run), *settings])}",
+                     "command": command(run, len(group)),
                      "minutes": sum(record["seconds"] or 0 for record in group) / 60,
                      **{name: "; ".join(dict.fromkeys(_words(r[name]) for r in group))
                         for name in ORIGIN}})
@@ -128,23 +131,30 @@ def agrees(record: dict, again: dict, records: Iterable[dict]) -> bool:
     """Whether a recomputed record confirms the one that is stored.
 
     With the same set-up its accuracies are the same numbers; elsewhere, where sums are rounded in
-    another order, the accuracy after the last task lies in the 99.9 % prediction interval of all
-    stored seeds of its setting. A run that failed is confirmed by one that fails. Raises ValueError
-    if there is but one seed to judge by.
+    another order, the accuracy after the last task lies in the 99.9 % prediction interval of the
+    stored seeds of its setting, whose spread is pooled over all settings of the same method and
+    scenario. A run that failed is confirmed by one that fails. Raises ValueError if none of them
+    has two seeds to tell the spread.
     """
     if same_setup(record, again) or not (record["accuracy"] and again["accuracy"]):
         return record["accuracy"] == again["accuracy"]
-    group = [r for r in by_setting(records)[replace(Run.of(record), seed=0)] if r["accuracy"]]
-    if len(group) < 2:
-        raise ValueError("this setting has one finished seed in the store, which gives no interval "
-                         "to judge another set-up by: choose another line")
-    low, high = metrics.prediction_interval(
-        [metrics.average_accuracy(r["accuracy"]) for r in group], level=0.999)
+    mine = replace(Run.of(record), seed=0)
+    alike = {run: [metrics.average_accuracy(r["accuracy"]) for r in group if r["accuracy"]]
+             for run, group in by_setting(records).items()
+             if (run.method, run.scenario) == (mine.method, mine.scenario)}
+    seeds = alike.pop(mine)
+    try:
+        low, high = metrics.prediction_interval(
+            seeds, level=0.999, alike=[group for group in alike.values() if group])
+    except ValueError:
+        raise ValueError("no setting of this method and scenario has two finished seeds in the "
+                         "store, so there is no spread to judge another set-up by: choose another "
+                         "line") from None
     return low <= metrics.average_accuracy(again["accuracy"]) <= high
 
 
 def _interval(bounds: tuple[float, float]) -> str:
-    return f"{bounds[0]:.1f} to {min(bounds[1], 100):.1f}"
+    return f"{max(bounds[0], 0):.1f} to {min(bounds[1], 100):.1f}"
 
 
 def _words(value) -> str:
