@@ -15,8 +15,8 @@ from si_tutorial import metrics
 
 # one colour for one method, in every figure of the book (seaborn's colour-blind safe palette)
 COLORS = dict(zip(
-    ("fine-tuning", "SI", "joint", "EWC", "online EWC", "MAS", "L2"),
-    (sns.color_palette("colorblind")[i] for i in (3, 0, 2, 1, 8, 4, 7)), strict=True))
+    ("fine-tuning", "SI", "joint", "EWC", "online EWC", "MAS", "L2", "fine-tuning, dropout"),
+    (sns.color_palette("colorblind")[i] for i in (3, 0, 2, 1, 8, 4, 7, 5)), strict=True))
 
 DPI = 160  # of the pictures, sharp on a screen with small pixels; they are shown at 110
 

@@ -4,6 +4,7 @@ import json
 import shlex
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,6 +140,12 @@ def test_what_was_just_learned_stands_on_the_diagonal_and_what_was_kept_below():
     assert table["strength"].tolist() == [1.0, 5.0]
     assert table["just learned"].tolist() == pytest.approx([0.85, 0.5])
     assert table["at the end"].tolist() == pytest.approx([0.7, 0.5])
+
+
+def test_a_difference_is_paired_and_its_interval_does_not_see_what_both_have_in_common():
+    common = np.array([0.2, 0.9, 0.5])
+    # differences −1, −2, −3 points: s = 1, t = 4.303 for two degrees, 4.303 / √3 = 2.48
+    assert report.difference(common, common + np.array([0.01, 0.02, 0.03])) == "−2.0 ± 2.5"
 
 
 # -------------------------------------------------------------------------------------- commands

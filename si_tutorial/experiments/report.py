@@ -84,6 +84,12 @@ def learned_and_kept(records: Iterable[dict], setting: str) -> pd.DataFrame:
                          for record in records])
 
 
+def difference(one: pd.Series | np.ndarray, other: pd.Series | np.ndarray) -> str:
+    """Mean difference over the same seeds, in percentage points, ± its 95 % interval."""
+    low, high = metrics.confidence_interval(100 * (one - other))
+    return f"{(low + high) / 2:+.1f} ± {(high - low) / 2:.1f}".replace("-", "−")
+
+
 def chosen(experiment: str, records: list[dict]) -> pd.DataFrame:
     """The strength that tuning has chosen for each method, by scenario."""
     base = protocols.EXPERIMENTS[experiment][0]
