@@ -249,7 +249,7 @@ def test_a_line_of_another_machine_is_judged_by_its_interval(published, capsys):
     assert "another set-up: agrees" in capsys.readouterr().out
     del published[1]
     assert main(["check", "split-mnist", "--line", "1"]) == 1
-    assert "one finished seed" in capsys.readouterr().out
+    assert "choose another line" in capsys.readouterr().out
 
 
 def test_without_a_number_any_line_is_checked(published, monkeypatch, capsys):
