@@ -98,7 +98,7 @@ _build/.data: | .venv/.complete
 
 # what the pages depend on besides the sources: the data that is there, and the versions
 _build/state: FORCE .venv/.complete | _build/.data
-	@{ $(BIN)/python -m si_tutorial data; $(BIN)/python -m pip freeze; } > $@.new
+	@{ $(BIN)/python -m si_tutorial data; $(BIN)/python -m pip freeze --exclude-editable; } > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # execute once, in a copy, and build the pages from what was executed
