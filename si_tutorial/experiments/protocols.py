@@ -12,21 +12,16 @@ from si_tutorial.experiments.runs import METHODS, PENALTIES, Run
 
 # the same number for each method, a factor of ten apart, around what is good with one head per task
 # (split) and one for all (permuted); from zero heads the Fisher information is far smaller
-STRENGTHS = {
-    "split": {
-        "L2": (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
-        "EWC": (1e4, 1e5, 1e6, 1e7, 1e8),
-        "online EWC": (1e4, 1e5, 1e6, 1e7, 1e8),
-        "MAS": (1e-3, 1e-2, 1e-1, 1.0, 10.0),
-        "SI": (1e-2, 1e-1, 1.0, 10.0, 100.0),
-    },
-    "permuted": {
-        "L2": (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
-        "EWC": (1.0, 10.0, 100.0, 1e3, 1e4),
-        "online EWC": (1.0, 10.0, 100.0, 1e3, 1e4),
-        "MAS": (1e-3, 1e-2, 1e-1, 1.0, 10.0),
-        "SI": (1e-2, 1e-1, 1.0, 10.0, 100.0),
-    },
+STRENGTHS = {"split": {
+    "L2": (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+    "EWC": (1e4, 1e5, 1e6, 1e7, 1e8),
+    "online EWC": (1e4, 1e5, 1e6, 1e7, 1e8),
+    "MAS": (1e-3, 1e-2, 1e-1, 1.0, 10.0),
+    "SI": (1e-2, 1e-1, 1.0, 10.0, 100.0),
+}}
+STRENGTHS["permuted"] = STRENGTHS["split"] | {
+    "EWC": (1.0, 10.0, 100.0, 1e3, 1e4),
+    "online EWC": (1.0, 10.0, 100.0, 1e3, 1e4),
 }
 # SI's own curves, wide enough to fail on both sides
 CURVE = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 1e2, 1e3, 1e4)
