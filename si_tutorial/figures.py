@@ -3,7 +3,8 @@
 import base64
 import html
 import io
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -186,3 +187,16 @@ def setting_curves(table: pd.DataFrame, *, x: str, label: str, title: str = "",
     describe(ax, f"{title + ': a' if title else 'A'}ccuracy at the end by {label}: " + ", ".join(
         f"{100 * mean:.0f} % at {value:g}" for value, mean in ends.items()) + ".")
     return ax
+
+
+def setting_panels(tables: Mapping[str, pd.DataFrame], *, x: str, label: str) -> Axes:
+    """`setting_curves` of several tables beside each other, three in a row, under their titles."""
+    rows = math.ceil(len(tables) / 3)
+    _, axes = plt.subplots(rows, 3, figsize=(11, 3.2 * rows), sharey=True, squeeze=False)
+    for ax, (title, table) in zip(axes.flat, tables.items(), strict=False):
+        setting_curves(table, x=x, label=label, title=title, ax=ax)
+        ax.get_legend().set_visible(ax is axes[0, 0])
+    for ax in axes.flat[len(tables):]:
+        ax.axis("off")
+    plt.tight_layout()
+    return axes[0, 0]

@@ -109,3 +109,18 @@ def test_setting_curves_show_learning_and_keeping_on_a_logarithmic_scale():
     assert kept.tolist() == pytest.approx([0.6, 0.6])
     assert ax.get_xscale() == "log"
     assert "60 % at 0.1, 60 % at 10" in ax.figure.get_label()
+
+
+def test_setting_panels_share_one_legend_and_one_scale():
+    table = pd.DataFrame({"strength": [0.1, 10], "just learned": [0.9, 0.6],
+                          "at the end": [0.5, 0.6]})
+    tables = {"SI": table, "EWC": table - 0.05, "MAS": table, "L2": table.assign(strength=[1, 2])}
+    ax = figures.setting_panels(tables, x="strength", label="strength c")
+    panels = ax.figure.axes
+    assert [panel.get_title() for panel in panels] == [*tables, "", ""]
+    assert [bool(panel.get_legend() and panel.get_legend().get_visible())
+            for panel in panels] == [True] + 5 * [False]
+    assert [panel.axison for panel in panels] == 4 * [True] + 2 * [False]
+    assert panels[3].get_lines()[0].get_xdata().tolist() == [1, 2]
+    assert panels[0].get_ylim() == panels[1].get_ylim()
+    assert all(title in ax.figure.get_label() for title in tables)
