@@ -105,7 +105,7 @@ def test_each_reported_setting_comes_with_its_command_and_its_origin():
 
 def test_a_readable_table_shows_every_setting_and_no_blank_as_a_number():
     table = report.readable(report.results([*seeds(SI, 0.98123, 0.99), line(BASE, 0.7)]))
-    si, plain = table.to_dict("records")
+    si, plain = table.loc["SI"], table.loc["fine-tuning"]
     assert (si["c"], si["ξ"], si["mean"]) == ("1", "0.001", 98.56)
     assert (plain["c"], plain["ξ"]) == ("", "")
     assert not {"scenario", "minutes each"} & set(table)

@@ -58,10 +58,11 @@ def results(records: Iterable[dict], *, held_out: bool = False) -> pd.DataFrame:
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `results` that a chapter shows, rounded."""
+    """The columns of `results` that a chapter shows, rounded, one row per method."""
     settings = {name: table[name].map(lambda value: "" if pd.isna(value) else f"{value:g}")
                 for name in ("c", "ξ")}
-    return table.drop(columns=["scenario", "minutes each"]).round(2).assign(**settings)
+    shown = table.drop(columns=["scenario", "minutes each"]).round(2).assign(**settings)
+    return shown.set_index("method")
 
 
 def at_tuned_strength(base: Run, records: Iterable[dict]) -> dict[str, list[dict]]:
