@@ -5,13 +5,14 @@ import shlex
 from dataclasses import asdict, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from si_tutorial import metrics
 from si_tutorial.__main__ import main
-from si_tutorial.experiments import protocols, report, runner, runs
+from si_tutorial.experiments import literature, protocols, report, runner, runs
 from si_tutorial.experiments.runs import METHODS, PENALTIES, Run
 
 BASE = protocols.SPLIT
@@ -106,7 +107,7 @@ def test_each_reported_setting_comes_with_its_command_and_its_origin():
 def test_a_readable_table_shows_every_setting_and_no_blank_as_a_number():
     table = report.readable(report.results([*seeds(SI, 0.98123, 0.99), line(BASE, 0.7)]))
     si, plain = table.loc["SI"], table.loc["fine-tuning"]
-    assert (si["c"], si["ξ"], si["mean"]) == ("1", "0.001", 98.56)
+    assert (si["c"], si["ξ"], si["mean"]) == ("1", "0.001", 98.6)
     assert (plain["c"], plain["ξ"]) == ("", "")
     assert not {"scenario", "minutes each"} & set(table)
 
@@ -262,3 +263,14 @@ def test_one_seed_cannot_judge_another_set_up():
     for records in (alone, seeds(SI, 0.9, None)):
         with pytest.raises(ValueError, match=r"no setting .* choose another line"):
             report.agrees(records[0], again, records)
+
+
+def test_published_numbers_stand_below_ours_method_by_method():
+    ours = pd.DataFrame([("this book", method, 1.0, 2.0, 3.0) for method in ("SI", "fine-tuning")],
+                        columns=literature.SPLIT_MNIST.columns)
+    beside = literature.split_mnist_beside(ours)
+    theirs = ["van de Ven & Tolias 2018", "Hsu et al. 2018"]
+    assert list(beside.index) == [(method, source) for method in ("SI", "fine-tuning")
+                                  for source in ("this book", *theirs)]
+    assert beside.loc[("SI", "this book")].tolist() == [1, 2, 3]
+    assert beside.loc[("fine-tuning", "Hsu et al. 2018")].tolist() == [93.5, 55.2, 19.7]

@@ -22,10 +22,8 @@ PERMUTED_MNIST_AFTER_TEN = {0.1: 96.9, 0.02: 93.9, 0.01: 92.0, 0.0: 57.4}
 
 
 def split_mnist_beside(ours: pd.DataFrame) -> pd.DataFrame:
-    """One row per method of `ours`, which has the columns of SPLIT_MNIST; columns by scenario."""
+    """One row per method of `ours` and source, ours first; `ours` has SPLIT_MNIST's columns."""
     order = list(dict.fromkeys(ours["method"]))
     both = pd.concat([ours, SPLIT_MNIST[SPLIT_MNIST["method"].isin(order)]])
-    wide = both.melt(id_vars=["source", "method"], var_name="scenario", value_name="accuracy")
-    table = wide.pivot_table(index="method", columns=["scenario", "source"], values="accuracy",
-                             sort=False)
-    return table.reindex(order)
+    return both.sort_values("method", key=lambda names: names.map(order.index), kind="stable"
+                            ).set_index(["method", "source"])

@@ -61,7 +61,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     """The columns of `results` that a chapter shows, rounded, one row per method."""
     settings = {name: table[name].map(lambda value: "" if pd.isna(value) else f"{value:g}")
                 for name in ("c", "ξ")}
-    shown = table.drop(columns=["scenario", "minutes each"]).round(2).assign(**settings)
+    shown = table.drop(columns=["scenario", "minutes each"]).round(1).assign(**settings)
     return shown.set_index("method")
 
 
