@@ -79,7 +79,7 @@ newest:  ## tests and notebooks with the newest versions of what they need, in .
 	sed -E '/^(jupyter-book|sphinx|pydata)/!s/[=<>].*//' requirements.txt > build/newest.txt
 	$(PYTHON) -m venv --clear .venv-newest
 	$(BIN:.venv/%=.venv-newest/%)/python -m pip install --quiet --disable-pip-version-check -r build/newest.txt -e .
-	$(MAKE) -o .venv/.complete BIN=$(BIN:.venv/%=.venv-newest/%) unit notebooks
+	$(MAKE) -o .venv/.complete BIN=$(BIN:.venv/%=.venv-newest/%) data unit notebooks
 
 clean:  ## remove what was built (not .venv, not the data)
 	rm -rf _build build dist

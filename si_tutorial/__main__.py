@@ -3,13 +3,14 @@
 import argparse
 import importlib.util
 import sys
+from collections.abc import Sequence
 
 from si_tutorial import doctor
 
 SIZES = {"mnist": "12 MB", "cifar10": "170 MB", "cifar100": "170 MB"}
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     words = sys.argv[1:] if argv is None else argv
     if words == ["doctor"]:  # before PyTorch is loaded: the doctor must speak where that fails
@@ -28,7 +29,11 @@ def main(argv=None) -> int:
     command_line.add_commands(commands)
     commands.add_parser("doctor", help="what is installed, what is wrong, and what to do about it")
     args = parser.parse_args(argv)
-    return args.action(args)
+    try:
+        return args.action(args)
+    except datasets.DatasetError as why:
+        print(why, file=sys.stderr)
+        return 1
 
 
 def known_data(name: str) -> str:
@@ -40,7 +45,7 @@ def known_data(name: str) -> str:
     return name
 
 
-def report_data(fetch) -> int:
+def report_data(fetch: Sequence[str]) -> int:
     """Print one paragraph per data set, after fetching those named in `fetch`."""
     from si_tutorial import datasets
 

@@ -148,8 +148,9 @@ def _requirements(requires: list[str], python: str) -> Iterator[str | Wrong]:
     if not Requirement(f"python{python}").specifier.contains(platform.python_version(), True):
         yield Wrong(f"Python is {platform.python_version()}, but {python} is needed.",
                     "make an environment with a newer one.")
-    for need in map(Requirement, requires):
-        if need.marker is not None and not need.marker.evaluate({"extra": ""}):
+    needs = [Requirement(line) for line in requires]
+    for need in needs:
+        if not _belongs(need, ""):
             continue
         try:
             version = importlib.metadata.version(need.name)
@@ -161,6 +162,25 @@ def _requirements(requires: list[str], python: str) -> Iterator[str | Wrong]:
         else:
             yield Wrong(f"{need.name} is {version}, but {need.specifier} is needed.",
                         f"`pip install --upgrade \"{need}\"`.")
+    for extra in ("notebooks", "book"):  # not needed by the package itself, so never wrong
+        versions = [_version(need) for need in needs if _belongs(need, extra)
+                    and not _belongs(need, "")]
+        yield f"for the {extra}: {', '.join(versions)}"
+
+
+def _belongs(need, extra: str) -> bool:
+    """Whether a requirement holds for the package with this extra ("": without any)."""
+    return need.marker is None or need.marker.evaluate({"extra": extra})
+
+
+def _version(need) -> str:
+    """A package of an extra, and what is there of it."""
+    try:
+        version = importlib.metadata.version(need.name)
+    except importlib.metadata.PackageNotFoundError:
+        return f"{need.name} missing"
+    fits = need.specifier.contains(version, prereleases=True)
+    return f"{need.name} {version}" + ("" if fits else f" ({need.specifier} was tried)")
 
 
 def _commit() -> str:
@@ -176,6 +196,8 @@ def _survive(part, wrong: list[Wrong]) -> Iterator[str | Wrong]:
     """What a part finds; if it breaks down, that is a finding too, unless others explain it."""
     try:
         yield from part()
+    except ModuleNotFoundError as why:
+        yield Wrong(f"{why.name} is not installed.", f"`pip install {why.name}`.")
     except Exception as why:
         if wrong:
             yield "not examined, because of what is wrong above"
@@ -186,4 +208,5 @@ def _survive(part, wrong: list[Wrong]) -> Iterator[str | Wrong]:
 
 def _without_name(text: str) -> str:
     """The text without the home folder, whose name is often a person's."""
-    return text.replace(str(Path.home()), "~")
+    home = Path.home()
+    return text if home == home.parent else text.replace(str(home), "~")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
 from si_tutorial import metrics
 
@@ -22,7 +23,7 @@ COLORS = dict(zip(
 DPI = 160  # of the pictures, sharp on a screen with small pixels; they are shown at 110
 
 
-def theme():
+def theme() -> None:
     """The book's look; call it once at the top of a notebook."""
     sns.set_theme(context="notebook", style="ticks", palette="colorblind", rc={
         "figure.dpi": 110, "axes.spines.top": False, "axes.spines.right": False,
@@ -65,13 +66,13 @@ def show(ax: Axes, caption: str, *, alt: str | None = None) -> Shown:
                  width=round(drawn * 110 / DPI))
 
 
-def describe(ax: Axes, text: str):
+def describe(ax: Axes, text: str) -> None:
     """Append `text` to the alternative text of the figure that `ax` belongs to."""
     ax.figure.set_label(f"{ax.figure.get_label()} {text}".strip())
 
 
-def accuracy_matrix(accuracy, names: Sequence[str], *, title: str = "", ax: Axes | None = None
-                    ) -> Axes:
+def accuracy_matrix(accuracy: ArrayLike, names: Sequence[str], *, title: str = "",
+                    ax: Axes | None = None) -> Axes:
     """Test accuracy in percent: a row after training on each task, a column per tested task.
 
     `accuracy` has shape (T, T), in 0 … 1; tasks that are not trained yet are left blank.

@@ -11,8 +11,13 @@ Sources: Zenke, Poole & Ganguli, Continual Learning Through Synaptic Intelligenc
 cited below as Z17 with its equation numbers.
 """
 
+from collections.abc import Sequence
+from typing import Any
 
-def loss_change(task_grad, delta):
+Array = Any  # NumPy's or PyTorch's, or a number: what comes in goes out
+
+
+def loss_change(task_grad: Array, delta: Array) -> Array:
     """L(θ+δ) − L(θ) ≈ Σₖ gₖ δₖ, to first order in the step δ (Z17, eq. 1).
 
     Both arguments have one and the same shape; the result is a scalar, in units of the loss.
@@ -20,7 +25,7 @@ def loss_change(task_grad, delta):
     return (task_grad * delta).sum()
 
 
-def credit(task_grad, delta):
+def credit(task_grad: Array, delta: Array) -> Array:
     """−gₖ δₖ: each parameter's share in the *drop* of the loss during one step (Z17, eq. 3).
 
     Positive where the step helped. Same shape as the arguments, in units of the loss.
@@ -28,7 +33,7 @@ def credit(task_grad, delta):
     return -task_grad * delta
 
 
-def path_integral(task_grads, deltas):
+def path_integral(task_grads: Sequence[Array], deltas: Sequence[Array]) -> Array:
     """ωₖ = −Σₜ gₖ(t) δₖ(t): the credits of all steps of a task, summed (Z17, eq. 3).
 
     `task_grads` and `deltas` are sequences of equal length, one entry per step.
@@ -36,7 +41,7 @@ def path_integral(task_grads, deltas):
     return sum(credit(g, delta) for g, delta in zip(task_grads, deltas, strict=True))
 
 
-def importance(path_integral, drift, damping):
+def importance(path_integral: Array, drift: Array, damping: float) -> Array:
     """ωₖ / (Δₖ² + ξ): one task's contribution to Ωₖ (Z17, eq. 5).
 
     `drift` is the net displacement Δ over the task. Dividing by its square gives the units of a
@@ -46,7 +51,7 @@ def importance(path_integral, drift, damping):
     return path_integral / (drift**2 + damping)
 
 
-def penalty(importance, anchor, theta, strength):
+def penalty(importance: Array, anchor: Array, theta: Array, strength: float) -> Array:
     """c Σₖ Ωₖ (θ̃ₖ − θₖ)²: what the surrogate loss adds to the task loss (Z17, eq. 4).
 
     No factor ½: for an old loss ½hΔ² the importance tends to h/2, and c = 1 restores that loss.
@@ -54,12 +59,12 @@ def penalty(importance, anchor, theta, strength):
     return strength * (importance * (anchor - theta) ** 2).sum()
 
 
-def penalty_gradient(importance, anchor, theta, strength):
+def penalty_gradient(importance: Array, anchor: Array, theta: Array, strength: float) -> Array:
     """2 c Ωₖ (θₖ − θ̃ₖ): the derivative of `penalty` with respect to θₖ."""
     return 2 * strength * importance * (theta - anchor)
 
 
-def fisher(example_grads):
+def fisher(example_grads: Array) -> Array:
     """Fₖ = mean over examples of gₖ²: the diagonal Fisher information for one label each.
 
     `example_grads` has shape (examples, …); row n is the gradient of log p(yₙ|xₙ). The square is
@@ -68,12 +73,12 @@ def fisher(example_grads):
     return (example_grads**2).mean(0)
 
 
-def sensitivity(example_grads):
+def sensitivity(example_grads: Array) -> Array:
     """Mean over examples of |gₖ|; row n is the gradient of ‖logits(xₙ)‖² (Aljundi et al. 2018)."""
     return abs(example_grads).mean(0)
 
 
-def merged_anchor(importance, anchor, new_importance, theta):
+def merged_anchor(importance: Array, anchor: Array, new_importance: Array, theta: Array) -> Array:
     """b with A (θ−b)² + const = Ω (θ−θ̃)² + Ω' (θ−θ')², where A = Ω + Ω' is not zero.
 
     The mean of the old anchor θ̃ and the new one θ' (`theta`), weighted by their importances.
@@ -81,7 +86,8 @@ def merged_anchor(importance, anchor, new_importance, theta):
     return (importance * anchor + new_importance * theta) / (importance + new_importance)
 
 
-def momentum_limit(momentum=0.0, *, dampening=0.0, nesterov=False):
+def momentum_limit(momentum: float = 0.0, *, dampening: float = 0.0, nesterov: bool = False
+                   ) -> float:
     """The largest lr·h at which SGD still converges on the parabola ½hθ².
 
     With momentum β it is 2(1+β) / (1−dampening); in Nesterov's form 2(1+β) / (1+2β).
@@ -98,7 +104,7 @@ def momentum_limit(momentum=0.0, *, dampening=0.0, nesterov=False):
 # --------------------------------------------------------------- how well ω measures the drop
 
 
-def trapezoid_credit(task_grad, next_task_grad, delta):
+def trapezoid_credit(task_grad: Array, next_task_grad: Array, delta: Array) -> Array:
     """−½ (gₖ + gₖ′) δₖ with g′ the gradient after the step: the credit by the trapezoid rule.
 
     Exact in its sum where the loss is quadratic. If g and g′ come from one batch, the noise bias
@@ -107,7 +113,7 @@ def trapezoid_credit(task_grad, next_task_grad, delta):
     return credit((task_grad + next_task_grad) / 2, delta)
 
 
-def step_error(hessian, delta):
+def step_error(hessian: Array, delta: Array) -> Array:
     """½ δᵀ H δ: by how much Σₖ −gₖδₖ overestimates the drop, of second order in the step δ.
 
     `hessian` has shape (n, n), `delta` (n,); the result is a scalar, exact for quadratic losses.
@@ -115,7 +121,7 @@ def step_error(hessian, delta):
     return delta @ hessian @ delta / 2
 
 
-def noise_variance(fisher, mean_grad, batch_size):
+def noise_variance(fisher: Array, mean_grad: Array, batch_size: int) -> Array:
     """σₖ² = (Fₖ − ḡₖ²) / B: the variance of a minibatch gradient, B examples drawn independently.
 
     `fisher` is the mean of the squared per-example gradients, `mean_grad` the mean gradient ḡ.
@@ -123,7 +129,7 @@ def noise_variance(fisher, mean_grad, batch_size):
     return (fisher - mean_grad**2) / batch_size
 
 
-def noise_bias(lr, steps, noise_variance):
+def noise_bias(lr: float, steps: int, noise_variance: Array) -> Array:
     """η T σₖ²: what gradient noise adds to ωₖ on average in T steps of SGD.
 
     The step −η (ḡ+n) holds the noise n that the gradient ḡ+n holds too, and their product has the
@@ -132,7 +138,7 @@ def noise_bias(lr, steps, noise_variance):
     return lr * steps * noise_variance
 
 
-def adam_noise_credit(lr, steps, second_moment, beta1=0.9):
+def adam_noise_credit(lr: float, steps: int, second_moment: Array, beta1: float = 0.9) -> Array:
     """(1−β₁) η T √vₖ: ωₖ under Adam where noise dominates the gradient (ḡ² ≪ v = ⟨g²⟩).
 
     The step −η m/√v holds the share 1−β₁ of the present gradient; the older gradients in m are
@@ -142,7 +148,7 @@ def adam_noise_credit(lr, steps, second_moment, beta1=0.9):
     return (1 - beta1) * lr * steps * second_moment**0.5
 
 
-def surrogate_gap(importance, deltas, strength):
+def surrogate_gap(importance: Array, deltas: Sequence[Array], strength: float) -> Array:
     """c Ωₖ (Δₖ² − Σₜ δₖ(t)²): ω from the task's gradient minus ω from the surrogate's.
 
     An identity, for any optimizer, where the task begins at the anchor. `deltas` is the sequence
@@ -155,7 +161,7 @@ def surrogate_gap(importance, deltas, strength):
 # ------------------------------------------------------------------- where EWC's Fisher meets Ω
 
 
-def squared_batch_gradient(fisher, mean_grad, batch_size):
+def squared_batch_gradient(fisher: Array, mean_grad: Array, batch_size: int) -> Array:
     """Fₖ / B + (1 − 1/B) ḡₖ²: the mean *square of a batch mean* of B independent gradients.
 
     Taken for the Fisher information, it is too small by a factor of up to B.
@@ -163,6 +169,6 @@ def squared_batch_gradient(fisher, mean_grad, batch_size):
     return fisher / batch_size + (1 - 1 / batch_size) * mean_grad**2
 
 
-def fisher_importance(fisher):
+def fisher_importance(fisher: Array) -> Array:
     """Fₖ / 2: the importance for which a penalty without ½ is EWC's ½ Σ F (θ̃−θ)²."""
     return fisher / 2

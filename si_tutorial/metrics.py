@@ -7,21 +7,24 @@ Sources: Lopez-Paz & Ranzato, Gradient Episodic Memory, NeurIPS 2017 (average ac
 and forward transfer); Chaudhry et al., Riemannian Walk, ECCV 2018 (forgetting).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def average_accuracy(accuracy) -> float:
+def average_accuracy(accuracy: ArrayLike) -> float:
     """ACC: the mean accuracy over all tasks after the last one."""
     return float(_square(accuracy)[-1].mean())
 
 
-def seen_accuracy(accuracy) -> np.ndarray:
+def seen_accuracy(accuracy: ArrayLike) -> np.ndarray:
     """After each task, the mean accuracy over the tasks seen so far; shape (T,)."""
     accuracy = _square(accuracy)
     return np.array([accuracy[i, : i + 1].mean() for i in range(len(accuracy))])
 
 
-def backward_transfer(accuracy) -> float:
+def backward_transfer(accuracy: ArrayLike) -> float:
     """BWT: mean over the earlier tasks of (accuracy at the end − accuracy when just learned).
 
     Negative where later tasks damaged earlier ones.
@@ -30,7 +33,7 @@ def backward_transfer(accuracy) -> float:
     return float((accuracy[-1] - accuracy.diagonal())[:-1].mean())
 
 
-def forward_transfer(accuracy, at_start) -> float:
+def forward_transfer(accuracy: ArrayLike, at_start: ArrayLike) -> float:
     """FWT: mean over the later tasks of (accuracy just before a task is trained − at the start).
 
     `at_start` is the untrained network's accuracy on each task, shape (T,).
@@ -43,19 +46,20 @@ def forward_transfer(accuracy, at_start) -> float:
     return float((accuracy.diagonal(offset=1) - at_start[1:]).mean())
 
 
-def forgetting(accuracy) -> float:
+def forgetting(accuracy: ArrayLike) -> float:
     """Mean over the earlier tasks of (best accuracy before the last task − accuracy at the end)."""
     accuracy = _two_tasks(accuracy)
     return float((accuracy[:-1].max(axis=0) - accuracy[-1])[:-1].mean())
 
 
-def confidence_interval(values, level: float = 0.95) -> tuple[float, float]:
+def confidence_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     """Where the mean of such values lies: mean ± t s/√n, with Student's t for n − 1 degrees."""
     mean, spread, n, t = _student(values, level)
     return mean - t * spread / n**0.5, mean + t * spread / n**0.5
 
 
-def prediction_interval(values, level: float = 0.95, *, alike=()) -> tuple[float, float]:
+def prediction_interval(values: ArrayLike, level: float = 0.95, *,
+                        alike: Sequence[ArrayLike] = ()) -> tuple[float, float]:
     """Where one further value lies: mean ± t s √(1 + 1/n), with Student's t for n − 1 degrees.
 
     Exact for independent normal values. Wider than the confidence interval by √(n + 1), for a new
@@ -67,7 +71,8 @@ def prediction_interval(values, level: float = 0.95, *, alike=()) -> tuple[float
     return mean - t * spread * (1 + 1 / n)**0.5, mean + t * spread * (1 + 1 / n)**0.5
 
 
-def _student(values, level: float, alike=()) -> tuple[float, float, int, float]:
+def _student(values: ArrayLike, level: float, alike: Sequence[ArrayLike] = ()
+             ) -> tuple[float, float, int, float]:
     """Mean, standard deviation (by degrees of freedom), n and the two-sided quantile t."""
     from scipy import stats
 
@@ -83,7 +88,7 @@ def _student(values, level: float, alike=()) -> tuple[float, float, int, float]:
             float(stats.t.ppf((1 + level) / 2, degrees)))
 
 
-def _square(accuracy) -> np.ndarray:
+def _square(accuracy: ArrayLike) -> np.ndarray:
     accuracy = np.asarray(accuracy, dtype=float)
     if accuracy.ndim != 2 or accuracy.shape[0] != accuracy.shape[1] or accuracy.size == 0:
         raise ValueError(f"an accuracy matrix has one row and one column per task, got shape "
@@ -91,7 +96,7 @@ def _square(accuracy) -> np.ndarray:
     return accuracy
 
 
-def _two_tasks(accuracy) -> np.ndarray:
+def _two_tasks(accuracy: ArrayLike) -> np.ndarray:
     accuracy = _square(accuracy)
     if len(accuracy) < 2:
         raise ValueError("transfer and forgetting need at least two tasks")

@@ -4,7 +4,7 @@ import itertools
 import math
 import operator
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal, SupportsIndex
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ class MultiHeadNetwork(nn.Module):
         self.body = body
         self.heads = nn.ModuleList(nn.Linear(features, classes) for classes in sizes)
 
-    def forward(self, x: Tensor, task=None) -> Tensor:
+    def forward(self, x: Tensor, task: SupportsIndex | None = None) -> Tensor:
         """Logits of the head of `task`, `(batch, classes)`, for inputs `(batch, *input_shape)`.
 
         `task` is a `Task` or its index; a network with one head for all ignores it. Raises
@@ -62,7 +62,7 @@ class MultiHeadNetwork(nn.Module):
 
 
 def mlp(heads: int | Sequence[int], *, inputs: int = 784, hidden: Sequence[int] = (256, 256),
-        dropout: float = 0.0, seed: int = 0, **start) -> MultiHeadNetwork:
+        dropout: float = 0.0, seed: int = 0, **start: Any) -> MultiHeadNetwork:
     """A multilayer perceptron with ReLU units, started by `start_weights`.
 
     Split MNIST uses 784-256-256 and a head of two classes per task, `mlp([2] * 5)`; permuted
@@ -80,7 +80,7 @@ def mlp(heads: int | Sequence[int], *, inputs: int = 784, hidden: Sequence[int] 
 
 
 def conv_net(heads: int | Sequence[int], *, channels: int = 3, side: int = 32, seed: int = 0,
-             **start) -> MultiHeadNetwork:
+             **start: Any) -> MultiHeadNetwork:
     """The paper's CIFAR network: two blocks of two convolutions, 512 units, the heads (Z17, 4.3).
 
     Inputs are `(batch, channels, side, side)`.
@@ -130,10 +130,11 @@ def start_weights(network: MultiHeadNetwork, *, seed: int,
 
 def _glorot(layer: nn.Linear | nn.Conv2d, generator: torch.Generator):
     nn.init.xavier_uniform_(layer.weight, generator=generator)
-    nn.init.zeros_(layer.bias)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
 
 
 def _torch_default(layer: nn.Linear | nn.Conv2d, generator: torch.Generator):
     bound = layer.weight[0].numel() ** -0.5  # 1/√fan_in
-    nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
-    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    for p in layer.parameters():
+        nn.init.uniform_(p, -bound, bound, generator=generator)

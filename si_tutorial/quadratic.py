@@ -16,7 +16,7 @@ import numpy as np
 EPS = np.finfo(float).eps
 
 
-def spectrum(hessian):
+def spectrum(hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """λ `(n,)`, ascending, and u `(n, n)`, one eigenvector per column: H = Σ_α λ^α u^α u^αᵀ.
 
     What round-off leaves below zero is returned as zero. Raises ValueError for a matrix that is
@@ -35,18 +35,19 @@ def spectrum(hessian):
     return np.maximum(curvatures, 0), directions
 
 
-def loss(theta, hessian, optimum):
+def loss(theta: np.ndarray, hessian: np.ndarray, optimum: np.ndarray | float) -> np.ndarray:
     """E(θ) = ½ (θ−θ*)ᵀ H (θ−θ*), for each θ of `theta`, shape `(..., n)`."""
     offset = np.subtract(theta, optimum)
     return 0.5 * np.einsum("...i,ij,...j->...", offset, hessian, offset)
 
 
-def gradient(theta, hessian, optimum):
+def gradient(theta: np.ndarray, hessian: np.ndarray, optimum: np.ndarray | float) -> np.ndarray:
     """g = H (θ−θ*), shape `(..., n)`; in gradient flow g = −τ θ̇."""
     return np.subtract(theta, optimum) @ hessian
 
 
-def gradient_flow(start, hessian, optimum, times, *, tau=1.0):
+def gradient_flow(start: np.ndarray, hessian: np.ndarray, optimum: np.ndarray | float,
+                  times: np.ndarray, *, tau: float = 1.0) -> np.ndarray:
     """θ(t) = θ* + Σ_α u^α e^{−λ^α t/τ} (u^α·d), the solution of τ θ̇ = −H (θ−θ*).
 
     `times`, shape `(T,)`, and τ are in one unit of time. Returns `(T, n)`.
@@ -57,7 +58,8 @@ def gradient_flow(start, hessian, optimum, times, *, tau=1.0):
     return optimum + (decay * amplitudes) @ directions.T
 
 
-def velocity_gram(hessian, offset, *, time=np.inf, tau=1.0):
+def velocity_gram(hessian: np.ndarray, offset: np.ndarray, *, time: float = np.inf,
+                  tau: float = 1.0) -> np.ndarray:
     """Q = τ ∫₀ᵀ θ̇ θ̇ᵀ dt = Σ_αβ u^α d^α [λ^α λ^β / (λ^α+λ^β)] (1 − e^{−(λ^α+λ^β)T/τ}) d^β u^βᵀ.
 
     With d^α = u^α·d. For T = ∞, the default, Q does not depend on τ and solves
@@ -75,12 +77,12 @@ def velocity_gram(hessian, offset, *, time=np.inf, tau=1.0):
     return modes @ weight @ np.swapaxes(modes, -1, -2)
 
 
-def path_integral(hessian, offset):
+def path_integral(hessian: np.ndarray, offset: np.ndarray) -> np.ndarray:
     """ω_k = Q_kk: each parameter's share in the whole drop of the loss; shape `(..., n)`."""
     return np.diagonal(velocity_gram(hessian, offset), axis1=-2, axis2=-1)
 
 
-def drift(hessian, offset):
+def drift(hessian: np.ndarray, offset: np.ndarray) -> np.ndarray:
     """Δ = −P d: the net displacement θ(∞) − θ(0), shape `(..., n)`.
 
     P projects on the range of H: along a direction of zero curvature a parameter stays.
@@ -88,7 +90,7 @@ def drift(hessian, offset):
     return -np.asarray(offset, dtype=float) @ range_projector(hessian)
 
 
-def importance(hessian, offset, damping):
+def importance(hessian: np.ndarray, offset: np.ndarray, damping: float) -> np.ndarray:
     """Ω_k = Q_kk / (Δ_k² + ξ), shape `(..., n)` (Z17, eq. 5). Where ω, Δ and ξ are 0, Ω is 0.
 
     So it is where H_kk = 0: such a parameter neither moves nor earns anything.
@@ -98,18 +100,19 @@ def importance(hessian, offset, damping):
     return np.where(still, 0.0, omega / (np.where(still, 1.0, moved) ** 2 + damping))
 
 
-def mean_velocity_gram(hessian, sigma):
+def mean_velocity_gram(hessian: np.ndarray, sigma: float) -> np.ndarray:
     """⟨Q⟩ = ½ σ² H over isotropic starts, ⟨d dᵀ⟩ = σ² I. Shape `(n, n)`."""
     spectrum(hessian)  # refuse what is no minimum
     return 0.5 * sigma**2 * np.asarray(hessian, dtype=float)
 
 
-def mean_squared_drift(hessian, sigma):
+def mean_squared_drift(hessian: np.ndarray, sigma: float) -> np.ndarray:
     """⟨Δ_k²⟩ = σ² P_kk over isotropic starts: σ² for a non-singular H, else less. Shape `(n,)`."""
     return sigma**2 * np.diagonal(range_projector(hessian))
 
 
-def rank_one_importance(curvature, direction, offset, damping):
+def rank_one_importance(curvature: float, direction: np.ndarray, offset: np.ndarray,
+                        damping: float) -> np.ndarray:
     """Ω_k = ½ λ (u·d)² u_k² / ((u·d)² u_k² + ξ) for H = λ u uᵀ, |u| = 1. Shape `(n,)`.
 
     ½λ for every participating weight (u_k ≠ 0) at ξ = 0; ∝ H_kk = λ u_k² where ξ ≫ Δ_k².
@@ -123,7 +126,7 @@ def rank_one_importance(curvature, direction, offset, damping):
     return 0.5 * curvature * share
 
 
-def descent_gram(hessian, offset, lr):
+def descent_gram(hessian: np.ndarray, offset: np.ndarray, lr: float) -> np.ndarray:
     """Σₜ δₜ δₜᵀ / η for plain gradient descent of rate η `lr`; its diagonal is the summed −g·δ.
 
     Σ_αβ u^α d^α [λ^α λ^β / (λ^α + λ^β − η λ^α λ^β)] d^β u^βᵀ, which tends to Q as η → 0. Raises
@@ -139,7 +142,8 @@ def descent_gram(hessian, offset, lr):
     return modes @ (curvatures[:, None] * share) @ modes.T
 
 
-def compounded_importance(curvature, importance, strength):
+def compounded_importance(curvature: np.ndarray | float, importance: np.ndarray | float,
+                          strength: float) -> np.ndarray | float:
     """h/2 + 2 c Ω_old: what a later task adds to Ω at ξ = 0, for diagonal curvature h.
 
     The penalty holds the parameter back, so that it earns its credit over a shorter way.
@@ -147,7 +151,8 @@ def compounded_importance(curvature, importance, strength):
     return curvature / 2 + 2 * strength * importance
 
 
-def second_drift(second_hessian, shift, importance, strength):
+def second_drift(second_hessian: np.ndarray, shift: np.ndarray, importance: np.ndarray,
+                 strength: float) -> np.ndarray:
     """(H₂ + 2c diag Ω)⁻¹ H₂ D: how far the second task moves θ from θ̃ = θ₁*, D = θ₂* − θ₁*.
 
     Where the matrix is singular, its pseudo-inverse: gradient flow from θ₁* goes there. `(n,)`.
@@ -157,18 +162,21 @@ def second_drift(second_hessian, shift, importance, strength):
     return _flow_from_zero(stiffness, second_hessian @ np.asarray(shift, dtype=float))
 
 
-def forgetting(first_hessian, second_hessian, shift, importance, strength):
+def forgetting(first_hessian: np.ndarray, second_hessian: np.ndarray, shift: np.ndarray,
+               importance: np.ndarray, strength: float) -> np.ndarray:
     """½ δᵀ H₁ δ, the rise of the first task's loss, with δ = `second_drift(…)`."""
     return loss(second_drift(second_hessian, shift, importance, strength), first_hessian, 0.0)
 
 
-def joint_loss(first_hessian, second_hessian, shift, importance, strength):
+def joint_loss(first_hessian: np.ndarray, second_hessian: np.ndarray, shift: np.ndarray,
+               importance: np.ndarray, strength: float) -> np.ndarray:
     """½ δᵀ H₁ δ + ½ (δ−D)ᵀ H₂ (δ−D): both tasks' losses after the second task."""
     moved = second_drift(second_hessian, shift, importance, strength)
     return loss(moved, first_hessian, 0.0) + loss(moved, second_hessian, shift)
 
 
-def best_strength(first_hessian, second_hessian, shift, importance, *, low=1e-3, high=1e3):
+def best_strength(first_hessian: np.ndarray, second_hessian: np.ndarray, shift: np.ndarray,
+                  importance: np.ndarray, *, low: float = 1e-3, high: float = 1e3) -> float:
     """The c in [`low`, `high`] at which `joint_loss` is least, to about seven digits.
 
     A search: the best of 121 values on a logarithmic grid, refined between its neighbours. For
@@ -184,14 +192,14 @@ def best_strength(first_hessian, second_hessian, shift, importance, *, low=1e-3,
     return float(np.exp(grid[len(grid) // 2]))
 
 
-def range_projector(hessian):
+def range_projector(hessian: np.ndarray) -> np.ndarray:
     """P, the orthogonal projector on the range of H: its null space removed. Shape `(n, n)`."""
     spectrum(hessian)  # refuse what is no minimum
     flat = _null_space(np.asarray(hessian, dtype=float))
     return np.eye(len(flat)) - flat @ flat.T
 
 
-def _null_space(matrix):
+def _null_space(matrix: np.ndarray) -> np.ndarray:
     """An orthonormal basis of the null space of a positive semi-definite matrix, `(n, k)`."""
     unit, scale = _unit_diagonal(matrix)
     curvatures, directions = np.linalg.eigh(unit)
@@ -199,7 +207,7 @@ def _null_space(matrix):
     return np.linalg.qr(flat / np.linalg.norm(flat, axis=0))[0]
 
 
-def _flow_from_zero(matrix, target):
+def _flow_from_zero(matrix: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Where ẋ = `target` − `matrix` x goes from x = 0: the solution with no flat component."""
     unit, scale = _unit_diagonal(matrix)
     curvatures, directions = np.linalg.eigh(unit)
@@ -210,7 +218,7 @@ def _flow_from_zero(matrix, target):
     return x - flat @ (flat.T @ x)
 
 
-def _unit_diagonal(matrix):
+def _unit_diagonal(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The matrix scaled to a unit diagonal, and the scale, so that a weight of small curvature
     beside one of large curvature is not taken for a flat direction."""
     diagonal = np.diagonal(matrix)
@@ -218,5 +226,5 @@ def _unit_diagonal(matrix):
     return matrix / scale / scale[:, None], scale
 
 
-def _tolerance(unit):
+def _tolerance(unit: np.ndarray) -> float:
     return 10 * len(unit) * EPS

@@ -1,18 +1,20 @@
 """The loop over tasks: train on one after another, test on all after each."""
 
+import hashlib
 import inspect
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from si_tutorial.importance import QuadraticPenalty
 from si_tutorial.tasks import Task
 
 
@@ -27,7 +29,9 @@ class History:
 
 
 def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Optimizer, *,
-          epochs: int, batch_size: int, seed: int = 0, measure=None, interleave: bool = False,
+          epochs: int, batch_size: int, seed: int = 0,
+          measure: QuadraticPenalty | Sequence[QuadraticPenalty] | None = None,
+          interleave: bool = False,
           reset_optimizer: bool = True, every_epoch: bool = False, progress: bool = True,
           after_epoch: Callable[[int, int], None] | None = None,
           checkpoint: Path | None = None) -> History:
@@ -114,13 +118,25 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
 
 def _call(state: dict, tasks: Sequence[Task], **settings) -> dict:
     """What a call must have in common with the one whose checkpoint it goes on from."""
-    measures = {name: [type(one).__name__, *(getattr(one, word, None)
-                                             for word in ("strength", "damping"))]
+    measures = {name: [type(one).__name__, {word: value for word, value in vars(one).items()
+                                            if isinstance(value, bool | int | float | str)}]
                 for name, one in state.items() if name.startswith("measure")}
     optimizer = [type(state["optimizer"]).__name__, state["optimizer"].defaults]
+    start = list(state["network"].state_dict().values())
     return settings | measures | {
-        "network": repr(state["network"]), "optimizer": optimizer,
-        "tasks": [[task.name, len(task.y_train), len(task.y_test)] for task in tasks]}
+        "network": repr(state["network"]), "optimizer": optimizer, "start": _digest(start),
+        "device": str(start[0].device),
+        "tasks": [[task.name, len(task.y_train), len(task.y_test), _digest(
+            [task.y_train, task.y_test, *([] if task.pixels is None else [task.pixels])])]
+            for task in tasks]}
+
+
+def _digest(tensors: Sequence[Tensor]) -> str:
+    """Equal for equal tensors."""
+    found = hashlib.sha256()
+    for tensor in tensors:
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
 
 
 def _save(checkpoint: Path, call: dict, state: dict, generator: torch.Generator, history: tuple):
@@ -135,7 +151,7 @@ def _save(checkpoint: Path, call: dict, state: dict, generator: torch.Generator,
 
 def _load(checkpoint: Path, call: dict, state: dict, generator: torch.Generator) -> tuple:
     """Put everything back; returns what the history held."""
-    saved = torch.load(checkpoint, weights_only=True)
+    saved = torch.load(checkpoint, weights_only=True, map_location="cpu")
     theirs = saved.get("call", {})
     if other := [name for name in sorted(call.keys() | theirs)
                  if name not in theirs or call.get(name) != theirs[name]]:
@@ -164,7 +180,8 @@ def _consolidate(measure, network: nn.Module, group: Sequence[Task]):
                         forward=lambda x: network(x, group[0]))
 
 
-def train_epoch(network: nn.Module, batches, optimizer: torch.optim.Optimizer):
+def train_epoch(network: nn.Module, batches: Iterable[tuple[Task, Tensor, Tensor]],
+                optimizer: torch.optim.Optimizer) -> None:
     """One optimizer step for each `(task, x, y)` of `batches`, on the mean cross-entropy."""
     network.train()
     loss = None

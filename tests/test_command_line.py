@@ -8,7 +8,7 @@ import pytest
 
 from si_tutorial import datasets
 from si_tutorial.__main__ import main
-from si_tutorial.experiments import command_line, protocols, runner, store
+from si_tutorial.experiments import command_line, protocols, runner, runs, store
 from si_tutorial.experiments.runs import METHODS, Run, execute
 
 # ------------------------------------------------------------------------------------- data
@@ -138,10 +138,25 @@ def test_what_is_no_field_that_can_be_changed_is_refused_with_those_that_can(ask
     assert not {"seed", "experiment"} & set(command_line.CHANGEABLE)
 
 
+@pytest.mark.parametrize("count", ["0", "-2", "two"])
+def test_a_grid_without_seeds_is_refused(asked, capsys, count):
+    with pytest.raises(SystemExit):
+        main(["run", "split-mnist", "--seeds", count])
+    assert f"'{count}' is not a number of at least 1" in capsys.readouterr().err and not asked
+
+
+def test_missing_data_is_said_in_words(folder, capsys, tmp_path):
+    runs._dataset.cache_clear()
+    words = ["run", "split-mnist", "--method", "SI", "--results", str(tmp_path / "results")]
+    assert main(words) == 1
+    assert "mnist.npz is not there, and SI_TUTORIAL_OFFLINE forbids" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("words", "message"), [
     (["--method", "joint", "--with", "hidden=16"], "not iterable"),
     (["--method", "EWC", "--with", "correlate=True"], "EWC has no path integral"),
     (["--with", "sequence=rotated"], "unknown sequence 'rotated'"),
+    (["--with", "reset_optimizer=no"], "reset_optimizer must be True or False, got 'no'"),
     (["--with", "dropout=much"], "could not convert")], ids=str)
 def test_a_grid_that_makes_no_sense_is_refused_with_its_reason(asked, capsys, words, message):
     assert main(["run", "split-mnist", *words]) == 2
@@ -246,7 +261,9 @@ def test_a_line_of_another_machine_is_judged_by_its_interval(published, capsys):
         record["machine"] = "another one"
     published[0]["accuracy"], published[1]["accuracy"] = [[0.0, 0.0]] * 2, [[1.0, 1.0]] * 2
     assert main(["check", "split-mnist", "--line", "1"]) == 0  # so wide that anything agrees
-    assert "another set-up: agrees" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "another set-up: agrees" in said
+    assert "the mean accuracy is expected from -" in said and " to 1.0000" in said
     del published[1]
     assert main(["check", "split-mnist", "--line", "1"]) == 1
     assert "choose another line" in capsys.readouterr().out

@@ -57,7 +57,7 @@ def test_a_sound_installation_is_described(patient, capsys):
         assert f"  {name} {importlib.metadata.version(name)}\n" in said
     assert f"Python {platform.python_version()}" in said
     assert "mnist: missing; `python -m si_tutorial data mnist` downloads it" in said
-    assert "no-such-package" not in said  # the extras are not needed
+    assert "  for the book: no-such-package missing\n" in said  # told, and not wrong
     assert said.endswith("\n\nNothing is wrong.\n")
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from si_tutorial import datasets
+from si_tutorial import datasets, metrics
 from si_tutorial.experiments import protocols, report, store
 from si_tutorial.experiments.runs import Run, execute
 
@@ -45,8 +45,11 @@ def test_a_published_line_comes_out_again():
     if not (datasets.folder() / "mnist.npz").exists():
         pytest.skip("needs the full MNIST: python -m si_tutorial data mnist")
     records = store.published("split-mnist")
-    run = protocols.SPLIT
-    record = next(record for record in records if Run.of(record) == run)
+    run = protocols.authors(protocols.SPLIT)
+    record, unprotected = (next(record for record in records if Run.of(record) == one)
+                           for one in (run, protocols.SPLIT))
+    low, _ = report.elsewhere(record, records)
+    assert metrics.average_accuracy(unprotected["accuracy"]) < low  # a lost penalty would be seen
     again = execute(run)
     assert report.agrees(record, again, records), (
         f"{record['accuracy'][-1]} is stored, now it is {again['accuracy'][-1]}")

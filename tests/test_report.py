@@ -102,6 +102,18 @@ def test_each_reported_setting_comes_with_its_command_and_its_origin():
     assert plain["versions"] == "python 3.11.7, torch 2.12.1" and plain["threads"] == "1"
 
 
+@pytest.mark.parametrize("changes", [{"correlate": True}, {"epochs": 1}, {"batch_size": 32},
+                                     {"dropout": 0.5}, {"head_weights": "random"}], ids=str)
+def test_settings_that_differ_are_told_apart_in_words(changes):
+    assert report.label(SI) == "SI" != report.label(replace(SI, **changes))
+    assert report.label(replace(SI, held_out=100)) == "SI"  # these have a table of their own
+
+
+def test_the_command_reaches_the_last_seed_that_is_there():
+    (row,) = report.reproduction("split-mnist", seeds(BASE, 0.5, 0.6)[1:]).to_dict("records")
+    assert "--seeds 2" in row["command"]
+
+
 # ------------------------------------------------------------------------------ for the chapters
 
 def test_a_readable_table_shows_every_setting_and_no_blank_as_a_number():
@@ -213,6 +225,13 @@ def test_a_set_up_is_the_same_if_nothing_that_decides_bits_differs(name):
     again = STORED[0] | {"commit": "beef", "finished": "2027-01-01", "seconds": 1.0}
     assert report.same_setup(STORED[0], again)
     assert not report.same_setup(STORED[0], again | {name: "other"})
+
+
+def test_a_processors_name_is_not_enough_where_both_lines_tell_its_instructions():
+    old, new = STORED[0], STORED[0] | {"instructions": "AVX2"}
+    assert report.same_setup(old, new) and report.same_setup(new, old)
+    assert report.same_setup(new, new) and not report.same_setup(
+        new, new | {"instructions": "AVX512"})
 
 
 def test_with_the_same_set_up_every_digit_counts():

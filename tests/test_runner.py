@@ -57,6 +57,23 @@ def test_all_runs_are_done_once_and_come_back_in_the_order_they_were_asked_for(
     assert (tmp_path / f"{TINY.experiment}.jsonl").read_bytes() == before
 
 
+def test_a_run_that_is_asked_for_twice_is_done_once(tmp_path):
+    records = grid(tmp_path, [TINY, replace(TINY, dropout=0), TINY])  # equal runs
+    assert [Run.of(record) for record in records] == [TINY] and len(stored(tmp_path)) == 1
+
+
+def test_a_process_does_one_run_at_a_time(tmp_path, monkeypatch):
+    """As in a Dask worker of several threads that came after the others were looked at."""
+    def execute(run, **_):
+        with pytest.raises(RuntimeError, match="runs cannot share a process"):
+            runner._work(GRID[1], "cpu", tmp_path, None, False)
+        return run
+
+    monkeypatch.setattr(runner, "execute", execute)
+    for _ in range(2):  # and is free for the next one then
+        assert runner._work(GRID[0], "cpu", tmp_path, None, False) == GRID[0]
+
+
 def test_a_protocol_is_asked_again_until_it_wants_no_more(tmp_path):
     def protocol(records):
         """First one seed; then, by what is there, a second and a third."""

@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import fields, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from si_tutorial import datasets, training
-from si_tutorial.experiments import protocols, runs
+from si_tutorial.experiments import protocols, provenance, runs
 from si_tutorial.experiments.runs import METHODS, PENALTIES, Run, execute
 from si_tutorial.importance import SynapticIntelligence
 
@@ -59,6 +60,24 @@ def test_runs_that_differ_in_any_one_field_have_keys_of_their_own():
     assert len(set(many)) == len({run.key for run in many}) == len(many)
 
 
+def test_a_result_names_the_commit_that_ran_and_not_a_later_one(run_data, monkeypatch):
+    def git(words, **_):
+        return SimpleNamespace(stdout=tree[0] if "rev-parse" in words else "")
+
+    def train(*args, real=training.train, **settings):
+        tree[0] = "another one"  # while the run goes on
+        return real(*args, **settings)
+
+    tree = ["the one that runs"]
+    monkeypatch.setattr(provenance.subprocess, "run", git)
+    monkeypatch.setattr(training, "train", train)
+    provenance.commit.cache_clear()
+    try:
+        assert execute(TINY)["commit"] == "the one that runs"
+    finally:
+        provenance.commit.cache_clear()
+
+
 def test_equal_runs_have_one_key_however_they_were_written():
     plain = replace(FULL, strength=1.0, damping=0.0, dropout=0.0, learning_rate=1.0)
     other = replace(FULL, strength=1, damping=0, dropout=0, learning_rate=1, hidden=[7, 5],
@@ -70,6 +89,10 @@ def test_equal_runs_have_one_key_however_they_were_written():
     ({"method": "GEM"}, "unknown method 'GEM': choose from fine-tuning, joint, L2, EWC"),
     ({"sequence": "rotated"}, "unknown sequence 'rotated': choose from split, permuted"),
     ({"scenario": "tasks"}, "unknown scenario 'tasks': choose from task, domain, class"),
+    ({"head_weights": "glorot"}, "unknown head_weights 'glorot': choose from zero, random"),
+    ({"reset_optimizer": "false"}, "reset_optimizer must be True or False, got 'false'"),
+    ({"epochs": "many"}, "epochs must be a whole number, got 'many'"),
+    ({"epochs": 1.5}, "epochs must be a whole number, got 1.5"),
     ({"method": "EWC"}, "EWC needs a strength, got None"),
     ({"method": "SI", "strength": 1}, "SI needs a damping, got None"),
     ({"strength": 1}, "fine-tuning has no strength, got 1"),

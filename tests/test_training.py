@@ -240,13 +240,14 @@ class StopError(Exception):
 
 
 def go(tasks, checkpoint, *, measure="SI", stop=None, hidden=16, dropout=0.5, heads=None,
-       optimizer=torch.optim.Adam, lr=0.01, **settings):
+       optimizer=torch.optim.Adam, lr=0.01, start=0, **settings):
     """Build everything anew and train; raise StopError at the epoch `stop`, counted from 0.
 
     Returns all that training changes: History, and the states of network, optimizer, measure.
     """
     torch.manual_seed(np.random.randint(1 << 30))  # what went before must not matter
-    network = mlp(heads or [2] * len(tasks), inputs=36, hidden=(hidden,), dropout=dropout)
+    network = mlp(heads or [2] * len(tasks), inputs=36, hidden=(hidden,), dropout=dropout,
+                  seed=start)
     optimizer = optimizer(network.parameters(), lr=lr)
     make = MEASURES.get(measure, measure)
     measure = make(network).attach(optimizer) if make else None
@@ -342,11 +343,13 @@ def test_a_checkpoint_cut_off_while_it_is_written_does_no_harm(data, tmp_path, m
 @pytest.mark.parametrize(("changed", "named"), [
     ({"seed": 1}, "seed"), ({"epochs": 3}, "epochs"), ({"batch_size": 4}, "batch_size"),
     ({"interleave": True}, "interleave"), ({"reset_optimizer": False}, "reset_optimizer"),
-    ({"every_epoch": True}, "every_epoch"), ({"hidden": 17}, "network"),
+    ({"every_epoch": True}, "every_epoch"), ({"hidden": 17}, "network, start"),
     ({"dropout": 0.25}, "network"), ({"lr": 0.02}, "optimizer"),
     ({"optimizer": torch.optim.AdamW}, "optimizer"), ({"measure": "none"}, "measure 0"),
     ({"measure": lambda net: SynapticIntelligence(net, strength=2.0)}, "measure 0"),
     ({"measure": lambda net: SynapticIntelligence(net, damping=0.1)}, "measure 0"),
+    ({"measure": lambda net: SynapticIntelligence(net, clip="none")}, "measure 0"),
+    ({"start": 1}, "start"),
     ({"measure": lambda net: UniformImportance(net, strength=1.0)}, "measure 0")])
 def test_another_runs_checkpoint_is_refused_before_anything_is_changed(
         data, tmp_path, monkeypatch, changed, named):
@@ -365,6 +368,11 @@ def test_the_checkpoint_of_other_tasks_is_refused(data, tmp_path):
     for other in (split_classes(data)[:1], split_classes(data)[1:3]):
         with pytest.raises(ValueError, match="differs in its tasks"):
             go(other, file, heads=[2] * 2)
+    pixels, other_pixels = (permute_pixels(data, 2, seed=seed) for seed in (0, 1))
+    file.unlink()
+    go(pixels, file, heads=10)
+    with pytest.raises(ValueError, match="differs in its tasks"):
+        go(other_pixels, file, heads=10)
 
 
 def test_an_accelerators_random_numbers_go_on_too(data, tmp_path, monkeypatch):

@@ -57,7 +57,27 @@ def test_nothing_is_published_that_has_not_passed_every_other_job():
 def test_the_pages_are_tested_before_they_are_handed_on():
     said = [step.get("run") or step["uses"].split("@")[0] for step in steps("book", "book")]
     uploads = [i for i, words in enumerate(said) if words.startswith("actions/upload")]
-    assert said.index("make pages") < min(uploads) and len(uploads) == 2
+    assert said.index("make pages") < said.index("make unit") < min(uploads)
+    assert len(uploads) == 2
+
+
+def test_what_is_published_shows_the_full_data_set():
+    strict = WORKFLOWS["book"]["jobs"]["book"]["env"]["SI_TUTORIAL_STRICT"]
+    assert strict == "${{ github.event_name == 'push' && '1' || '0' }}"
+
+
+def test_the_weekly_run_ends_before_its_job_is_cancelled_and_uses_a_python_that_is_tested():
+    job = WORKFLOWS["newest"]["jobs"]["newest"]
+    (python,) = (step["with"]["python-version"] for step in job["steps"] if "with" in step)
+    (run,) = (step for step in job["steps"] if step.get("run", "").startswith("make"))
+    assert run["timeout-minutes"] < job["timeout-minutes"]  # a cancelled job is no failure
+    matrix = WORKFLOWS["book"]["jobs"]["package"]["strategy"]["matrix"]
+    assert python == max(row["python"] for row in matrix["include"])
+
+
+def test_text_has_the_same_bytes_on_every_system():
+    """Windows would turn line ends into CRLF; notebooks and stores are compared byte by byte."""
+    assert "* text=auto eol=lf" in (ROOT / ".gitattributes").read_text("utf-8").splitlines()
 
 
 def test_the_newest_versions_are_asked_for_without_a_limit_except_the_books_own_tools():

@@ -45,9 +45,9 @@ assert_type(ewc.consolidate(batches, forward=lambda x: network(x, sequence[0])),
 assert_type(MemoryAwareSynapses(network).consolidate(batches), MemoryAwareSynapses)
 assert_type(UniformImportance(network).consolidate(), UniformImportance)
 assert_type(fisher.fisher_information(network, batches), dict[str, Tensor])
-several: list[QuadraticPenalty] = [si, ewc]  # a list of measures is a measure to the loop
-
 history = training.train(network, sequence, optimizer, epochs=1, batch_size=64, measure=si)
+several: list[QuadraticPenalty] = [si, ewc]  # the loop takes one measure or several
+training.train(network, sequence, optimizer, epochs=1, batch_size=64, measure=several)
 assert_type(history, training.History)
 assert_type(metrics.average_accuracy(history.accuracy), float)
 assert_type(training.evaluate(network, sequence), np.ndarray)
@@ -55,3 +55,5 @@ assert_type(training.evaluate(network, sequence), np.ndarray)
 SynapticIntelligence(network, clip="sometimes")  # type: ignore[arg-type]
 SynapticIntelligence(network, strength="strong")  # type: ignore[arg-type]
 ewc.consolidate()  # type: ignore[call-arg]
+training.train(network, sequence, optimizer, epochs=1, batch_size=64,
+               measure="SI")  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ CHANGEABLE = [field.name for field in fields(Run) if field.name not in
               ("experiment", "scenario", "method", "strength", "damping", "seed")]
 
 
-def add_commands(commands):
+def add_commands(commands: "argparse._SubParsersAction") -> None:
     """Add the experiments' commands to the command line's parser."""
     def command(name, action, text, **where):
         parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
@@ -33,7 +33,7 @@ def add_commands(commands):
     grid.add_argument("--method", nargs="+", choices=METHODS)
     grid.add_argument("--strength", nargs="+", type=float, help="c; default: five per method")
     grid.add_argument("--damping", nargs="+", type=float, help="ξ of SI; default: the authors'")
-    grid.add_argument("--seeds", type=int, metavar="N", help="the seeds 0 to N-1; default: 3")
+    grid.add_argument("--seeds", type=_count, metavar="N", help="the seeds 0 to N-1; default: 3")
     grid.add_argument("--with", nargs="+", dest="changes", type=_change, metavar="FIELD=VALUE",
                       help="fields of a run to change: epochs=2 dropout=0.5 \"data=mnist subset\"")
     run.add_argument("--results", type=Path, default=Path("results"),
@@ -49,7 +49,7 @@ def add_commands(commands):
     check.add_argument("--line", type=int, help="its number, from 1; default: any, at random")
 
 
-def show_list(args) -> int:
+def show_list(args: argparse.Namespace) -> int:
     for name, (base, protocol) in protocols.EXPERIMENTS.items():
         records = store.published(name)
         wanted = set(protocol(records))
@@ -60,7 +60,7 @@ def show_list(args) -> int:
     return 0
 
 
-def run_experiment(args) -> int:
+def run_experiment(args: argparse.Namespace) -> int:
     from si_tutorial.experiments import report
     from si_tutorial.experiments.runner import run_all
 
@@ -75,7 +75,7 @@ def run_experiment(args) -> int:
     return 0
 
 
-def _protocol(args):
+def _protocol(args: argparse.Namespace):
     """The published one, or the grid that the options name."""
     base, published = protocols.EXPERIMENTS[args.experiment]
     if all(option is None for option in (args.scenario, args.method, args.strength, args.damping,
@@ -88,7 +88,7 @@ def _protocol(args):
     return lambda records: wanted
 
 
-def show_report(args) -> int:
+def show_report(args: argparse.Namespace) -> int:
     from si_tutorial.experiments import report
 
     records = (store.published(args.experiment) if args.results is None else
@@ -105,7 +105,7 @@ def show_report(args) -> int:
     return 0
 
 
-def check_line(args) -> int:
+def check_line(args: argparse.Namespace) -> int:
     from si_tutorial.experiments import report
 
     records = store.published(args.experiment)
@@ -122,6 +122,9 @@ def check_line(args) -> int:
         print(f"{when} {one['failed'] or one['accuracy'][-1]}")
     try:
         agrees = report.agrees(record, again, records)
+        if not same and record["accuracy"]:
+            low, high = report.elsewhere(record, records)
+            print(f"elsewhere the mean accuracy is expected from {low:.4f} to {min(high, 1):.4f}")
     except ValueError as why:
         print(why)
         return 1
@@ -133,6 +136,12 @@ def _text(table) -> str:
     if table.empty:
         return "(none)"
     return table.to_string(index=False, float_format="{:.4g}".format)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
+    return int(text)
 
 
 def _change(text: str) -> tuple[str, object]:

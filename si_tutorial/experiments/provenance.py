@@ -1,5 +1,6 @@
 """Where and with what a result was made, in words that can be published."""
 
+import functools
 import importlib.metadata
 import platform
 import subprocess
@@ -14,6 +15,7 @@ PACKAGES = ("si-tutorial", "torch", "numpy")
 def provenance(device: str) -> dict:
     """The machine, its threads, versions, the commit and the day; nothing that names a person."""
     return {"device": _accelerator(device), "machine": processor(),
+            "instructions": torch.backends.cpu.get_cpu_capability(),
             "system": platform.system(), "threads": torch.get_num_threads(),
             "versions": versions(), "commit": commit(),
             "finished": datetime.now(UTC).date().isoformat()}
@@ -36,8 +38,12 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+@functools.cache
 def commit() -> str | None:
-    """The commit of this package's own source tree, "+" if it has changes; None if installed."""
+    """The commit of this package's own source tree, "+" if it has changes; None if installed.
+
+    As it was when this was first called: later changes are not in the code that runs.
+    """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

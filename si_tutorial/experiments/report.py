@@ -23,13 +23,12 @@ def by_setting(records: Iterable[dict]) -> dict[Run, list[dict]]:
 
 
 def label(run: Run) -> str:
-    """The run's method in words, with what is not usual about it."""
-    words = [run.method]
-    if run.dropout:
-        words.append(f"dropout {run.dropout:g}")
-    if run.scenario == "task" and run.head_weights == "random":
-        words.append("random heads")
-    return ", ".join(words)
+    """The run's method in words, with everything that is not usual about it."""
+    words = {"dropout": f"dropout {run.dropout:g}", "head_weights": f"{run.head_weights} heads",
+             "correlate": "accounts compared"}
+    return ", ".join([run.method, *(words.get(name, f"{name} = {value}")
+                                    for name, value in _unusual(run).items()
+                                    if name != "held_out")])
 
 
 def results(records: Iterable[dict], *, held_out: bool = False) -> pd.DataFrame:
@@ -108,7 +107,7 @@ def reproduction(experiment: str, records: Iterable[dict]) -> pd.DataFrame:
         settings = [f"{name} = {value:g}" for name, value in (("c", run.strength),
                                                               ("ξ", run.damping)) if value]
         rows.append({"result": f"{run.scenario}: {', '.join([label(run), *settings])}",
-                     "command": command(run, len(group)),
+                     "command": command(run, group[-1]["seed"] + 1),
                      "minutes": sum(record["seconds"] or 0 for record in group) / 60,
                      **{name: "; ".join(dict.fromkeys(_words(r[name]) for r in group))
                         for name in ORIGIN}})
@@ -116,22 +115,24 @@ def reproduction(experiment: str, records: Iterable[dict]) -> pd.DataFrame:
 
 
 def command(run: Run, seeds: int) -> str:
-    """The command line that makes the run with that many seeds."""
-    base = protocols.EXPERIMENTS[run.experiment][0]
-    base = protocols.with_method(protocols.in_scenario(base, run.scenario), run.method,
-                                 run.strength, run.damping)
+    """The command line that makes the run with that many seeds, from 0."""
     words = ["python", "-m", "si_tutorial", "run", run.experiment, "--scenario", run.scenario,
              "--method", run.method, "--seeds", str(seeds)]
     for option, value in (("--strength", run.strength), ("--damping", run.damping)):
         words += [] if value is None else [option, str(value)]
-    changed = [f"{name}={value}" for name, value in asdict(run).items()
-               if name != "seed" and value != getattr(base, name)]
+    changed = [f"{name}={value}" for name, value in _unusual(run).items()]
     return shlex.join(words + (["--with", *changed] if changed else []))
 
 
 def same_setup(record: dict, other: dict) -> bool:
-    """Whether both were made on the same machine with the same versions, threads and data."""
-    return all(record[name] == other[name] for name in ORIGIN if name != "commit")
+    """Whether both were made on the same machine with the same versions, threads and data.
+
+    A processor's name alone may stand for several kinds, so records also say which instructions
+    PyTorch uses on it; the oldest do not.
+    """
+    names = [name for name in ORIGIN if name != "commit"]
+    names += ["instructions"] if {"instructions"} <= record.keys() & other.keys() else []
+    return all(record[name] == other[name] for name in names)
 
 
 def agrees(record: dict, again: dict, records: Iterable[dict]) -> bool:
@@ -140,28 +141,46 @@ def agrees(record: dict, again: dict, records: Iterable[dict]) -> bool:
     With the same set-up its accuracies are the same numbers; elsewhere, where sums are rounded in
     another order, the accuracy after the last task lies in the 99.9 % prediction interval of the
     stored seeds of its setting, whose spread is pooled over all settings of the same method and
-    scenario. A run that failed is confirmed by one that fails. Raises ValueError if none of them
-    has two seeds to tell the spread.
+    scenario. A run that failed is confirmed by one that fails. Raises ValueError if there is no
+    such interval.
     """
     if same_setup(record, again) or not (record["accuracy"] and again["accuracy"]):
         return record["accuracy"] == again["accuracy"]
+    low, high = elsewhere(record, records)
+    return low <= metrics.average_accuracy(again["accuracy"]) <= high
+
+
+def elsewhere(record: dict, records: Iterable[dict]) -> tuple[float, float]:
+    """The 99.9 % prediction interval for the accuracy of this record's run on another machine.
+
+    Around the mean of the stored seeds of its setting; the spread is pooled over all settings of
+    the same method and scenario. Raises ValueError if none of them has two seeds to tell it.
+    """
     mine = replace(Run.of(record), seed=0)
     alike = {run: [metrics.average_accuracy(r["accuracy"]) for r in group if r["accuracy"]]
              for run, group in by_setting(records).items()
              if (run.method, run.scenario) == (mine.method, mine.scenario)}
     seeds = alike.pop(mine)
     try:
-        low, high = metrics.prediction_interval(
+        return metrics.prediction_interval(
             seeds, level=0.999, alike=[group for group in alike.values() if group])
     except ValueError:
         raise ValueError("no setting of this method and scenario has two finished seeds in the "
                          "store, so there is no spread to judge another set-up by: choose another "
                          "line") from None
-    return low <= metrics.average_accuracy(again["accuracy"]) <= high
 
 
 def _interval(bounds: tuple[float, float]) -> str:
     return f"{max(bounds[0], 0):.1f} to {min(bounds[1], 100):.1f}"
+
+
+def _unusual(run: Run) -> dict:
+    """The fields in which the run differs from its experiment's, given scenario and method."""
+    base = protocols.EXPERIMENTS[run.experiment][0]
+    base = protocols.with_method(protocols.in_scenario(base, run.scenario), run.method,
+                                 run.strength, run.damping)
+    return {name: value for name, value in asdict(run).items()
+            if name != "seed" and value != getattr(base, name)}
 
 
 def _words(value) -> str:

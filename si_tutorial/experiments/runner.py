@@ -1,6 +1,7 @@
 """The runner: runs in parallel processes of one thread, each finished one a line of the store."""
 
 import os
+import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,9 @@ from tqdm.auto import tqdm
 from si_tutorial.experiments import store
 from si_tutorial.experiments.runs import Run, execute, finished_with
 
+ALONE = ("runs cannot share a process, since PyTorch's random numbers and threads are the "
+         "process's: start the workers with `dask worker --nthreads 1`")
+_busy = threading.Lock()  # held by the one run of this process
 
 def run_all(protocol: Callable[[list[dict]], list[Run]], folder: Path, experiment: str, *,
             jobs: int = 1, dask: str | None = None, device: str = "cpu", progress: bool = True
@@ -43,7 +47,7 @@ def run_all(protocol: Callable[[list[dict]], list[Run]], folder: Path, experimen
     with _only_writer(file), _processes(jobs, dask):
         while True:
             done = {Run.of(record): record for record in store.read(file)}
-            wanted = protocol(list(done.values()))
+            wanted = list(dict.fromkeys(protocol(list(done.values()))))  # each run once
             missing = [run for run in wanted if run not in done]
             for run in wanted:
                 if run in done:
@@ -68,9 +72,14 @@ def _work(run: Run, device: str, checkpoints: Path, runner: int | None, progress
 
     end_with_runner()
     checkpoints.mkdir(parents=True, exist_ok=True)  # on another machine it may not be there
-    with FileLock(checkpoints / f"{run.key}.lock"):
-        return execute(run, device=device, checkpoints=checkpoints, progress=progress,
-                       after_epoch=end_with_runner)
+    if not _busy.acquire(blocking=False):  # in a worker that came after the others
+        raise RuntimeError(ALONE)
+    try:
+        with FileLock(checkpoints / f"{run.key}.lock"):
+            return execute(run, device=device, checkpoints=checkpoints, progress=progress,
+                           after_epoch=end_with_runner)
+    finally:
+        _busy.release()
 
 
 @contextmanager
@@ -93,9 +102,7 @@ def _processes(jobs: int, dask: str | None):
     def cluster():
         with Client(dask, set_as_default=True) as client:
             if any(threads > 1 for threads in client.nthreads().values()):
-                raise RuntimeError("runs cannot share a process, since PyTorch's random numbers "
-                                   "and threads are the process's: start the workers with "
-                                   "`dask worker --nthreads 1`")
+                raise RuntimeError(ALONE)
             with joblib.parallel_config("dask", wait_for_workers_timeout=60):
                 yield
     return cluster()

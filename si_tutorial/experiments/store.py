@@ -28,7 +28,7 @@ def read(file: Path) -> list[dict]:
     return records
 
 
-def append(file: Path, record: dict):
+def append(file: Path, record: dict) -> None:
     """Add one line; it is on the disk when this returns. Not for two writers at a time."""
     file.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(record, allow_nan=False).encode() + b"\n"

@@ -1,6 +1,6 @@
 """A panel that retrains a network with other settings; on a page without a kernel, a still."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
 
@@ -25,8 +25,8 @@ class TrainingPanel(widgets.VBox):
     WITHOUT_KERNEL = ("This panel trains a network, for which a running Python kernel is needed. "
                       "Here is a picture of its first state; open the notebook to change it.")
 
-    def __init__(self, train: Callable[..., Shown], *, methods=("SI", "fine-tuning"), steps: int,
-                 still: Shown):
+    def __init__(self, train: Callable[..., Shown], *, steps: int, still: Shown,
+                 methods: Sequence[str] = ("SI", "fine-tuning")):
         self._train, self._still = train, still
         wide = {"style": {"description_width": "7em"}, "layout": {"width": "28em"}}
         self.method = widgets.Dropdown(options=methods, description="method", **wide)

@@ -18,7 +18,7 @@ def at_least_zero(name: str, value: float) -> float:
     return float(value)
 
 
-def check_parameters(network: nn.Module, params: Mapping[str, nn.Parameter]):
+def check_parameters(network: nn.Module, params: Mapping[str, nn.Parameter]) -> None:
     """Parameters must have a shape and be real floating-point numbers."""
     for name, p in params.items():
         if isinstance(p, nn.parameter.UninitializedParameter):
@@ -31,7 +31,7 @@ def check_parameters(network: nn.Module, params: Mapping[str, nn.Parameter]):
         raise ValueError(f"{type(network).__name__} has no parameters to protect")
 
 
-def check_same(network: nn.Module, params: Mapping[str, nn.Parameter]):
+def check_same(network: nn.Module, params: Mapping[str, nn.Parameter]) -> None:
     """The network must still have the parameters that are being measured, and no others."""
     now = dict(network.named_parameters())
     for name in params.keys() | now.keys():
@@ -41,7 +41,7 @@ def check_same(network: nn.Module, params: Mapping[str, nn.Parameter]):
                                "final form")
 
 
-def check_optimizer(optimizer: torch.optim.Optimizer, params: Mapping[str, nn.Parameter]):
+def check_optimizer(optimizer: torch.optim.Optimizer, params: Mapping[str, nn.Parameter]) -> None:
     """The optimizer must step once on a given gradient, and on this network."""
     if isinstance(optimizer, torch.optim.LBFGS):
         raise TypeError("LBFGS evaluates the loss inside its step, so its gradient cannot be "
@@ -52,7 +52,8 @@ def check_optimizer(optimizer: torch.optim.Optimizer, params: Mapping[str, nn.Pa
                          "from network.parameters()")
 
 
-def check_step(optimizer, args, kwargs, *, running: bool):
+def check_step(optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict, *,
+               running: bool) -> None:
     """A step must neither compute nor scale the gradient itself, nor run inside another."""
     closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
     if closure is not None:
@@ -69,7 +70,7 @@ def check_step(optimizer, args, kwargs, *, running: bool):
 
 
 def check_gradients(task_grads: Mapping[str, Tensor], params: Mapping[str, nn.Parameter],
-                    anchor: Mapping[str, Tensor]):
+                    anchor: Mapping[str, Tensor]) -> None:
     """Parameters must be where they were when the measure was built, and gradients dense."""
     for name, task_grad in task_grads.items():
         p, kept = params[name], anchor[name]
@@ -82,7 +83,7 @@ def check_gradients(task_grads: Mapping[str, Tensor], params: Mapping[str, nn.Pa
             raise TypeError(f"the gradient of {name!r} is sparse: use sparse=False")
 
 
-def check_finite(what: str, values: Mapping[str, Tensor], when: str):
+def check_finite(what: str, values: Mapping[str, Tensor], when: str) -> None:
     """Nothing NaN or infinite may be consolidated."""
     for name, value in values.items():
         bad = int((~torch.isfinite(value)).sum())
@@ -93,7 +94,7 @@ def check_finite(what: str, values: Mapping[str, Tensor], when: str):
                 "consolidated")
 
 
-def maximizes(optimizer) -> bool:
+def maximizes(optimizer: torch.optim.Optimizer) -> bool:
     """Whether the optimizer climbs; refuses one that does both."""
     directions = {group.get("maximize", False) for group in optimizer.param_groups}
     if len(directions) > 1:
@@ -102,8 +103,9 @@ def maximizes(optimizer) -> bool:
     return directions.pop()
 
 
-def warn_if_stiff(optimizer, params: Mapping[str, nn.Parameter], importance: Mapping[str, Tensor],
-                  strength: float, checked: tuple[float, ...]) -> tuple[float, ...]:
+def warn_if_stiff(optimizer: torch.optim.Optimizer, params: Mapping[str, nn.Parameter],
+                  importance: Mapping[str, Tensor], strength: float, checked: tuple[float, ...]
+                  ) -> tuple[float, ...]:
     """Warn if SGD cannot be stable on the penalty; returns the learning rates now checked.
 
     `checked` are the rates of the optimizer's groups at the last check, (): none yet. Only where
