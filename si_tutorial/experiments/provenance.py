@@ -15,7 +15,7 @@ PACKAGES = ("si-tutorial", "torch", "numpy")
 def provenance(device: str) -> dict:
     """The machine, its threads, versions, the commit and the day; nothing that names a person."""
     return {"device": _accelerator(device), "machine": processor(),
-            "instructions": torch.backends.cpu.get_cpu_capability(),
+            "kind": kind(),
             "system": platform.system(), "threads": torch.get_num_threads(),
             "versions": versions(), "commit": commit(),
             "finished": datetime.now(UTC).date().isoformat()}
@@ -29,13 +29,14 @@ def versions() -> dict[str, str]:
 
 def processor() -> str:
     """The processor's name, as the system gives it."""
-    file = Path("/proc/cpuinfo")
-    if file.exists():
-        names = [line.partition(":")[2].strip() for line in file.read_text().splitlines()
-                 if line.startswith("model name")]
-        if names:
-            return names[0]
-    return platform.processor() or platform.machine()
+    return _cpuinfo().get("model name") or platform.processor() or platform.machine()
+
+
+def kind() -> str:
+    """What decides which kernels run, and so how sums are rounded: one name has several kinds."""
+    told = _cpuinfo()
+    known = [f"{name} {told[name]}" for name in ("cpu family", "model", "stepping") if name in told]
+    return ", ".join([*known, torch.backends.cpu.get_cpu_capability()])
 
 
 @functools.cache
@@ -61,3 +62,12 @@ def _accelerator(device: str) -> str:
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
     return device
+
+
+def _cpuinfo() -> dict[str, str]:
+    """What Linux tells about the first processor; nothing elsewhere."""
+    file = Path("/proc/cpuinfo")
+    if not file.exists():
+        return {}
+    lines = file.read_text().partition("\n\n")[0].splitlines()
+    return {name.strip(): value.strip() for name, _, value in (row.partition(":") for row in lines)}

@@ -127,12 +127,11 @@ def command(run: Run, seeds: int) -> str:
 def same_setup(record: dict, other: dict) -> bool:
     """Whether both were made on the same machine with the same versions, threads and data.
 
-    A processor's name alone may stand for several kinds, so records also say which instructions
-    PyTorch uses on it; the oldest do not.
+    A processor's name may stand for several kinds, on which sums are rounded differently. The
+    oldest records do not tell theirs; these are not known to be from the same machine as any other.
     """
-    names = [name for name in ORIGIN if name != "commit"]
-    names += ["instructions"] if {"instructions"} <= record.keys() & other.keys() else []
-    return all(record[name] == other[name] for name in names)
+    return "kind" in record and record["kind"] == other.get("kind") and all(
+        record[name] == other[name] for name in ORIGIN if name != "commit")
 
 
 def agrees(record: dict, again: dict, records: Iterable[dict]) -> bool:
