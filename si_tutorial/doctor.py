@@ -152,20 +152,21 @@ def _requirements(requires: list[str], python: str) -> Iterator[str | Wrong]:
     for need in needs:
         if not _belongs(need, ""):
             continue
-        try:
-            version = importlib.metadata.version(need.name)
-        except importlib.metadata.PackageNotFoundError:
+        version = _version(need.name)
+        if version is None:
             yield Wrong(f"{need.name} is not installed.", f"`pip install \"{need}\"`.")
-            continue
-        if need.specifier.contains(version, prereleases=True):
+        elif need.specifier.contains(version, prereleases=True):
             yield f"{need.name} {version}"
         else:
             yield Wrong(f"{need.name} is {version}, but {need.specifier} is needed.",
                         f"`pip install --upgrade \"{need}\"`.")
     for extra in ("notebooks", "book"):  # not needed by the package itself, so never wrong
-        versions = [_version(need) for need in needs if _belongs(need, extra)
-                    and not _belongs(need, "")]
-        yield f"for the {extra}: {', '.join(versions)}"
+        there = [f"{need.name} {version}" + ("" if need.specifier.contains(version, True) else
+                                             f" ({need.specifier} was tried)")
+                 if (version := _version(need.name)) else f"{need.name} missing"
+                 for need in needs if _belongs(need, extra) and not _belongs(need, "")]
+        if there:
+            yield f"for the {extra}: {', '.join(there)}"
 
 
 def _belongs(need, extra: str) -> bool:
@@ -173,14 +174,12 @@ def _belongs(need, extra: str) -> bool:
     return need.marker is None or need.marker.evaluate({"extra": extra})
 
 
-def _version(need) -> str:
-    """A package of an extra, and what is there of it."""
+def _version(package: str) -> str | None:
+    """The installed version, if there is one."""
     try:
-        version = importlib.metadata.version(need.name)
+        return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return f"{need.name} missing"
-    fits = need.specifier.contains(version, prereleases=True)
-    return f"{need.name} {version}" + ("" if fits else f" ({need.specifier} was tried)")
+        return None
 
 
 def _commit() -> str:
@@ -196,11 +195,12 @@ def _survive(part, wrong: list[Wrong]) -> Iterator[str | Wrong]:
     """What a part finds; if it breaks down, that is a finding too, unless others explain it."""
     try:
         yield from part()
-    except ModuleNotFoundError as why:
-        yield Wrong(f"{why.name} is not installed.", f"`pip install {why.name}`.")
     except Exception as why:
         if wrong:
             yield "not examined, because of what is wrong above"
+        elif isinstance(why, ModuleNotFoundError):
+            package = str(why.name).partition(".")[0]
+            yield Wrong(f"{package} is not installed.", f"`pip install {package}`.")
         else:
             yield Wrong(f"examining the {part.__name__} stopped with {type(why).__name__}: {why}.",
                         "please report this, with all of this output.")

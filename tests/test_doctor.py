@@ -70,6 +70,13 @@ def test_a_package_that_is_too_old_or_missing(patient, wrong, version, said, rem
     assert said in verdict and remedy in verdict
 
 
+def test_a_module_that_is_missing_is_named_once_with_its_remedy(patient, wrong):
+    patient.setitem(sys.modules, "packaging.requirements", None)  # what the doctor itself needs
+    assert "1. packaging is not installed.\n     What to do: `pip install packaging`." in wrong()
+    patient.setitem(sys.modules, "si_tutorial.datasets", None)    # later parts only say so
+    assert wrong().startswith("Wrong: 1\n")
+
+
 @pytest.mark.parametrize("version", ["2.10.0", "2.4.0", "2.13.0.dev20260101+cpu"])
 def test_a_newer_version_is_not_wrong(patient, wrong, version):
     patient.setattr(importlib.metadata, "version", version_of("torch", version))
