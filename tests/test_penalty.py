@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 from torch.optim import LBFGS, SGD, Adam, SparseAdam
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from si_tutorial import formulas
 from si_tutorial.importance import QuadraticPenalty, SynapticIntelligence
@@ -100,6 +102,34 @@ def test_the_optimizer_is_given_another_tensor_and_the_task_gradient_is_not_writ
     optimizer.step()
     assert seen[0] is not w_grad
     assert seen[0].tolist() == [4.0, -5.0] and w_grad.tolist() == [1.0, 1.0]
+
+
+@MEASURES
+def test_while_nothing_is_protected_the_optimizer_gets_a_copy_of_the_task_gradient(measure):
+    weights, optimizer, _ = penalised(measure, importance=0.0)
+    seen = []
+    optimizer.register_step_pre_hook(lambda *_: seen.append(weights.w.grad))
+    w_grad, _ = set_gradients(weights)
+    optimizer.step()
+    assert torch.equal(seen[0], w_grad) and seen[0].data_ptr() != w_grad.data_ptr()
+
+
+@MEASURES
+@pytest.mark.parametrize("write", [
+    lambda p: p.importance["w"].fill_(3.0),
+    lambda p: p.importance.update(w=torch.zeros(2, dtype=torch.float64).fill_(3.0)),
+    lambda p: p.load_state_dict(p.state_dict() | {"importance": {
+        n: torch.full_like(t, 3.0) for n, t in p.importance.items()}})],
+    ids=["in place", "another tensor", "loaded"])
+def test_an_importance_written_within_the_first_task_counts_from_the_next_step(measure, write):
+    weights, optimizer, penalty = penalised(measure, importance=0.0)
+    weights.w.grad = torch.zeros_like(weights.w)
+    optimizer.step()
+    assert weights.w.tolist() == [1.0, -2.0]
+    penalty.anchor["w"].zero_()  # the first step has moved it to the weights
+    write(penalty)
+    optimizer.step()
+    assert weights.w.tolist() == pytest.approx([1 - 0.03, -2 + 0.06])
 
 
 def test_anchor_and_importance_are_copies_by_name_and_shape():
@@ -452,6 +482,52 @@ def test_fully_dampened_momentum_is_stepped_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         step(weights, optimizer)
+
+
+# ---------------------------------------------------------------------------------- its cost
+
+class Traffic(TorchDispatchMode):
+    """Counts the numbers that operations read from tensors and write to them."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        result = operation(*args, **(kwargs or {}))
+        schema = operation._schema
+        given = dict(zip((a.name for a in schema.arguments), args, strict=False), **(kwargs or {}))
+        written = {a.name for a in schema.arguments if a.alias_info and a.alias_info.is_write}
+        unread = written if "copy_" in schema.name else written & {"out"}
+        moved = [given[name] for name in given.keys() - unread]  # read
+        moved += [given[name] for name in written] or [result]   # written, or made
+        self.numbers += sum(t.numel() for t in tree_leaves(moved) if isinstance(t, torch.Tensor))
+        return result
+
+
+class Idle(torch.optim.Optimizer):
+    """Does nothing in a step: what is left is the work of the hooks."""
+
+    def __init__(self, params):
+        super().__init__(params, {})
+
+    def step(self, closure=None):
+        pass
+
+
+@pytest.mark.parametrize(("measure", "strength", "first", "later"), [
+    (QuadraticPenalty, 0.5, 2, 7),        # g copied; then θ − θ̃ (3) and g + 2cΩ(θ − θ̃) (4)
+    (SynapticIntelligence, 0.5, 11, 16),  # and θ copied (2), Δθ (3) and ω −= g Δθ (4)
+    (SynapticIntelligence, 0.0, 11, 11), (QuadraticPenalty, 0.0, 0, 0)])
+def test_how_often_a_step_goes_through_memory(measure, strength, first, later):
+    """What makes a step slow: each time, as many numbers as there are parameters."""
+    weights, optimizer, penalty = penalised(measure, strength=strength, importance=0.0,
+                                            optimizer=Idle)
+    set_gradients(weights)
+    for importance, expected in ((0.0, first), (3.0, later)):
+        penalty.importance["w"].fill_(importance)
+        optimizer.step()  # looks at the importance that was written
+        with Traffic() as traffic:
+            optimizer.step()
+        assert traffic.numbers == expected * 5
 
 
 # ------------------------------------------------------------------------------- its state

@@ -67,6 +67,8 @@ class QuadraticPenalty:
         self._optimizer: torch.optim.Optimizer | None = None
         self._handles: tuple = ()
         self._stable_rates: tuple = ()  # each group's largest rate checked against Ω so far
+        self._written: list = []        # how often each Ω had been written to when last looked at
+        self._protects = False          # whether any was above zero then
 
     @property
     def strength(self) -> float:
@@ -150,18 +152,26 @@ class QuadraticPenalty:
         self._task_grads = task_grads
         self._before_step()
         if self.strength > 0:
-            for name, task_grad in task_grads.items():
-                p, total = self._params[name], self._surrogate_grad[name]
-                torch.sub(p, self.anchor[name], out=total)
-                torch.addcmul(task_grad, self.importance[name], total,
-                              value=2 * self.strength * self._sign, out=total)
-                p.grad = total  # the task gradient itself is not copied, and not written to
+            self._add_pull()
 
     @torch.no_grad()
     def _post_hook(self, optimizer, args, kwargs):
         self._after_step()
         self._put_back()
         self.steps += 1
+
+    def _add_pull(self):
+        """Show the optimizer g + 2cΩ(θ − θ̃) in place of g, which it must not write to."""
+        factor = 2 * self.strength * self._sign
+        protects = self._protects_anything()
+        for name, task_grad in self._task_grads.items():
+            p, total = self._params[name], self._surrogate_grad[name]
+            if protects:
+                torch.sub(p, self.anchor[name], out=total)
+                torch.addcmul(task_grad, self.importance[name], total, value=factor, out=total)
+            else:
+                total.copy_(task_grad)
+            p.grad = total
 
     def _check_step(self, optimizer, args, kwargs):
         guards.check_step(optimizer, args, kwargs, running=self._task_grads is not None)
@@ -174,9 +184,17 @@ class QuadraticPenalty:
 
     def _start_here(self):
         """Anchor the first task at its first step: weights may have been loaded until then."""
-        if not any(importance.any() for importance in self.importance.values()):
+        if not self._protects_anything():
             for name, p in self._params.items():
                 self.anchor[name].copy_(p)
+
+    def _protects_anything(self) -> bool:
+        """Whether any Ω differs from zero; looked at again only after one was written to."""
+        written = [(id(importance), importance._version) for importance in self.importance.values()]
+        if written != self._written:
+            self._written = written
+            self._protects = any(bool(importance.any()) for importance in self.importance.values())
+        return self._protects
 
     def _put_back(self):
         if self.strength > 0:
