@@ -4,10 +4,15 @@ Ratios of whole runs (5 tasks, batches of 64, 784-256-256, Adam, one seed): with
 the bare matrix products of the same number of steps, the limit, also as the runner does it, two
 seeds at a time with one thread each; and Avalanche 0.6.0 with its own SI plugin, in a virtual
 environment beside this one, to ours.
+
+All are timed in turn, and each ratio is taken round by round, so that a busy machine slows both.
+What SI adds are passes over memory, so its ratio depends on the share of the last cache that the
+machine leaves: with SI a step goes through 10 MB, without through 4.
 """
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -17,7 +22,7 @@ from pathlib import Path
 import joblib
 import torch
 
-from si_tutorial import datasets, metrics, networks, tasks, training
+from si_tutorial import datasets, networks, tasks, training
 from si_tutorial.experiments import protocols
 from si_tutorial.experiments.runs import execute
 from si_tutorial.importance import SynapticIntelligence
@@ -28,14 +33,14 @@ PYTHON = PEERS / ("Scripts/python.exe" if sys.platform == "win32" else "bin/pyth
 
 
 def run(sequence, epochs, with_si):
-    """Seconds of one whole run, and its average accuracy."""
+    """Seconds of one whole run."""
     start = time.perf_counter()
     network = networks.mlp([2] * 5, seed=0)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
     si = SynapticIntelligence(network).attach(optimizer) if with_si else None
-    history = training.train(network, sequence, optimizer, epochs=epochs, batch_size=64,
-                             measure=si, progress=False)
-    return time.perf_counter() - start, metrics.average_accuracy(history.accuracy)
+    training.train(network, sequence, optimizer, epochs=epochs, batch_size=64, measure=si,
+                   progress=False)
+    return time.perf_counter() - start
 
 
 def matrix_products(steps):
@@ -53,7 +58,8 @@ def seed(number, epochs, steps):
     """Seconds of one seed as the runner makes it, and of its bare matrix products; one thread."""
     torch.set_num_threads(1)
     record = execute(replace(protocols.authors(protocols.SPLIT), seed=number, epochs=epochs))
-    return record["seconds"], matrix_products(steps)
+    return {"a seed of the runner": record["seconds"],
+            "bare matrix products": matrix_products(steps)}
 
 
 def avalanche(epochs):
@@ -70,10 +76,17 @@ def avalanche(epochs):
     return float(done.stdout.split()[-1])
 
 
+def ratio(name, to, rounds):
+    """Print how the seconds of `name` compare with those of `to`: the median over the rounds."""
+    ratios = [seconds[name] / seconds[to] for seconds in rounds]
+    print(f"{name + ' / ' + to:45s} {statistics.median(ratios):.2f} "
+          f"({min(ratios):.2f} to {max(ratios):.2f})")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--repeats", type=int, default=2, help="of each; the best one counts")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--without-peers", action="store_true")
     args = parser.parse_args()
 
@@ -84,24 +97,21 @@ def main():
     print(f"{data}; {steps} steps, {torch.get_num_threads()} threads", flush=True)
     run(sequence[:1], 1, True)
     matrix_products(100)
-    plain, with_si, bare, peer = [], [], [], []
-    for _ in range(args.repeats):  # in turns, since the machine may be slow for a while
-        plain.append(run(sequence, args.epochs, False))
-        with_si.append(run(sequence, args.epochs, True))
-        bare.append(matrix_products(steps))
+    rounds = []
+    for _ in range(args.rounds):
+        seconds = {"with SI": run(sequence, args.epochs, True),
+                   "without": run(sequence, args.epochs, False),
+                   "bare matrix products": matrix_products(steps)}
         if not args.without_peers:
-            peer.append(avalanche(args.epochs))
-    ours = min(with_si)[0]
-    print(f"with SI {ours:.1f} s (accuracy {with_si[0][1]:.3f}), without {min(plain)[0]:.1f} s, "
-          f"bare matrix products {min(bare):.1f} s")
-    print(f"with SI / without:               {ours / min(plain)[0]:.2f}")
-    print(f"with SI / bare matrix products:  {ours / min(bare):.2f}")
-    seeds = joblib.Parallel(2)(joblib.delayed(seed)(k, args.epochs, steps) for k in range(4))
-    print("the same for seeds of the runner: "
-          f"{min(theirs / limit for theirs, limit in seeds):.2f}   "
-          f"({', '.join(f'{theirs:.1f} s' for theirs, _ in seeds)})")
+            seconds["Avalanche 0.6.0"] = avalanche(args.epochs)
+        print(", ".join(f"{name} {taken:.1f} s" for name, taken in seconds.items()), flush=True)
+        rounds.append(seconds)
+    ratio("with SI", "without", rounds)
+    ratio("with SI", "bare matrix products", rounds)
     if not args.without_peers:
-        print(f"Avalanche 0.6.0 / ours:          {min(peer) / ours:.2f}   ({min(peer):.1f} s)")
+        ratio("Avalanche 0.6.0", "with SI", rounds)
+    seeds = joblib.Parallel(2)(joblib.delayed(seed)(k, args.epochs, steps) for k in range(4))
+    ratio("a seed of the runner", "bare matrix products", seeds)
 
 
 if __name__ == "__main__":
