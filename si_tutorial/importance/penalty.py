@@ -67,8 +67,8 @@ class QuadraticPenalty:
         self._optimizer: torch.optim.Optimizer | None = None
         self._handles: tuple = ()
         self._stable_rates: tuple = ()  # each group's largest rate checked against Ω so far
-        self._written: list = []        # how often each Ω had been written to when last looked at
-        self._protects = False          # whether any was above zero then
+        self._written: list = []        # each Ω and its version when they were last looked at
+        self._protects = False          # whether any of them differed from zero then
 
     @property
     def strength(self) -> float:
