@@ -96,6 +96,23 @@ def conv_net(heads: int | Sequence[int], *, channels: int = 3, side: int = 32, s
     return start_weights(network, seed=seed, **start)
 
 
+def in_bfloat16(network: MultiHeadNetwork) -> MultiHeadNetwork:
+    """Let `network` compute in bfloat16 from now on, and keep images in the faster order.
+
+    Each forward pass runs under autocast, with convolutions in channels-last memory. Weights,
+    gradients and logits stay float32, so that optimizers and measures need to know nothing of it.
+    Returns the network itself.
+    """
+    forward = network.forward
+
+    def autocast(x: Tensor, task: SupportsIndex | None = None) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return forward(x, task).float()
+
+    network.forward = autocast  # type: ignore[method-assign]
+    return network.to(memory_format=torch.channels_last)
+
+
 @torch.no_grad()
 def start_weights(network: MultiHeadNetwork, *, seed: int,
                   weights: Literal["glorot", "torch"] = "glorot",

@@ -1,12 +1,11 @@
 """The loop over tasks: train on one after another, test on all after each."""
 
-import hashlib
 import inspect
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from si_tutorial import resume
 from si_tutorial.importance import QuadraticPenalty
 from si_tutorial.tasks import Task
 
@@ -31,10 +31,11 @@ class History:
 def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Optimizer, *,
           epochs: int, batch_size: int, seed: int = 0,
           measure: QuadraticPenalty | Sequence[QuadraticPenalty] | None = None,
-          interleave: bool = False,
-          reset_optimizer: bool = True, every_epoch: bool = False, progress: bool = True,
+          interleave: bool = False, reset_optimizer: bool = True,
+          every_epoch: bool | Literal["own"] = False, progress: bool = True,
           after_epoch: Callable[[int, int], None] | None = None,
-          checkpoint: Path | None = None) -> History:
+          before_consolidate: Callable[[int], None] | None = None,
+          checkpoint: Path | None = None, begin: Path | None = None) -> History:
     """Train on the tasks one after another with the cross-entropy loss; test on all after each.
 
     Parameters
@@ -50,12 +51,19 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
         many steps on the same data, in another order. The history then holds the same values in
         every row.
     reset_optimizer : forget the optimizer's moments between tasks.
-    every_epoch : test after each epoch too.
+    every_epoch : test after each epoch too; "own": only on the task in training, and the history's
+        `epochs` then has one column.
     progress : show a progress bar.
     after_epoch : called with (task index, epoch) after each epoch.
-    checkpoint : a file that holds, after each task, all that the rest of the run depends on. If
-        it is there already, the same call goes on after the last task in it, and ends with the
-        same bits as a run that was never interrupted. It is never half-written, and stays.
+    before_consolidate : called with the task's index when its last epoch is done and the measures
+        still hold what they have gathered.
+    checkpoint : a file that holds, after each epoch, all that the rest of the run depends on. If
+        it is there already, the same call goes on from it, and ends with the same bits as a run
+        that was never interrupted. It is never half-written, and stays. One that is damaged is
+        set aside, with a warning, and the run begins again.
+    begin : the checkpoint of a call that trained the first task alone and alike, watched by
+        `SynapticIntelligence`. Where `checkpoint` is not there yet, training goes on from it, and
+        ends with the same bits as if it had trained the first task itself, whatever it measures.
 
     Returns
     -------
@@ -68,6 +76,8 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
     ValueError
         If the checkpoint is not this call's, or a measure would have to look at data of several
         interleaved tasks; nothing is changed then.
+    OSError
+        If a checkpoint cannot be written.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
@@ -85,85 +95,45 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
     rounds = [list(tasks)] if interleave else [[task] for task in tasks]
     state = {"network": network, "optimizer": optimizer,
              **{f"measure {i}": one for i, one in enumerate(measures)}}
-    call = _call(state, tasks, epochs=epochs, batch_size=batch_size, seed=seed,
-                 interleave=interleave, reset_optimizer=reset_optimizer, every_epoch=every_epoch)
-    if checkpoint is not None and Path(checkpoint).exists():
-        at_start, rows, curve, seconds = _load(checkpoint, call, state, generator)
-    else:
-        at_start, rows, curve, seconds = evaluate(network, tasks).tolist(), [], [], 0.0
-    started = time.perf_counter() - seconds
-    with tqdm(total=len(rounds) * epochs, initial=len(rows) * epochs, unit="epoch",
-              disable=not progress, leave=False) as bar:
-        for index, group in list(enumerate(rounds))[len(rows):]:
-            bar.set_description("all tasks" if interleave else f"task {index + 1}/{len(tasks)}")
-            for epoch in range(epochs):
+    call = resume.call(state, tasks, epochs=epochs, batch_size=batch_size, seed=seed,
+                       interleave=interleave, reset_optimizer=reset_optimizer,
+                       every_epoch=every_epoch)
+    place = resume.resumed(checkpoint, call, state, generator)
+    if place is None:
+        place = resume.Place(at_start=evaluate(network, tasks).tolist())
+        if begin is not None:
+            resume.take_over(begin, call, state, generator, place)
+    started = time.perf_counter() - place.seconds
+    with tqdm(total=len(rounds) * epochs, initial=place.round * epochs + place.epoch,
+              unit="epoch", disable=not progress, leave=False) as bar:
+        while place.round < len(rounds):
+            group = rounds[place.round]
+            bar.set_description("all tasks" if interleave else
+                                f"task {place.round + 1}/{len(tasks)}")
+            while place.epoch < epochs:
                 train_epoch(network, _mixed(group, batch_size, generator), optimizer)
                 if every_epoch:
-                    curve.append(evaluate(network, tasks).tolist())
+                    place.curve.append(
+                        evaluate(network, group if every_epoch == "own" else tasks).tolist())
                 if after_epoch is not None:
-                    after_epoch(index, epoch)
+                    after_epoch(place.round, place.epoch)
                 bar.update()
+                place.epoch += 1
+                place.seconds = time.perf_counter() - started
+                if checkpoint is not None:
+                    resume.save(checkpoint, call, state, generator, place)
+            if before_consolidate is not None:
+                before_consolidate(place.round)
             for one in measures:
                 _consolidate(one, network, group)
             if reset_optimizer:
                 optimizer.state.clear()
-            rows.append(evaluate(network, tasks).tolist())
-            if checkpoint is not None:
-                seconds = time.perf_counter() - started
-                _save(checkpoint, call, state, generator, (at_start, rows, curve, seconds))
-    rows = rows * len(tasks) if interleave else rows
-    return History(np.array(rows), np.array(at_start), np.array(curve).reshape(-1, len(tasks)),
-                   time.perf_counter() - started)
-
-
-def _call(state: dict, tasks: Sequence[Task], **settings) -> dict:
-    """What a call must have in common with the one whose checkpoint it goes on from."""
-    measures = {name: [type(one).__name__, {word: value for word, value in vars(one).items()
-                                            if isinstance(value, bool | int | float | str)}]
-                for name, one in state.items() if name.startswith("measure")}
-    optimizer = [type(state["optimizer"]).__name__, state["optimizer"].defaults]
-    start = list(state["network"].state_dict().values())
-    return settings | measures | {
-        "network": repr(state["network"]), "optimizer": optimizer, "start": _digest(start),
-        "device": str(start[0].device),
-        "tasks": [[task.name, len(task.y_train), len(task.y_test), _digest(
-            [task.y_train, task.y_test, *([] if task.pixels is None else [task.pixels])])]
-            for task in tasks]}
-
-
-def _digest(tensors: Sequence[Tensor]) -> str:
-    """Equal for equal tensors."""
-    found = hashlib.sha256()
-    for tensor in tensors:
-        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
-
-
-def _save(checkpoint: Path, call: dict, state: dict, generator: torch.Generator, history: tuple):
-    """Write everything to a file beside it first, so that a kill leaves the old one or the new."""
-    unfinished = Path(f"{checkpoint}.part")
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    torch.save({"call": call, "state": {name: one.state_dict() for name, one in state.items()},
-                "order": generator.get_state(), "global": torch.get_rng_state(), "cuda": cuda,
-                "history": history}, unfinished)
-    os.replace(unfinished, checkpoint)
-
-
-def _load(checkpoint: Path, call: dict, state: dict, generator: torch.Generator) -> tuple:
-    """Put everything back; returns what the history held."""
-    saved = torch.load(checkpoint, weights_only=True, map_location="cpu")
-    theirs = saved.get("call", {})
-    if other := [name for name in sorted(call.keys() | theirs)
-                 if name not in theirs or call.get(name) != theirs[name]]:
-        raise ValueError(f"{checkpoint} belongs to another run, which differs in its "
-                         f"{', '.join(other)}: delete it to start anew, or name another file")
-    for name, one in state.items():
-        one.load_state_dict(saved["state"][name])
-    generator.set_state(saved["order"])
-    torch.set_rng_state(saved["global"])
-    if saved["cuda"]:
-        torch.cuda.set_rng_state_all(saved["cuda"])
-    return saved["history"]
+            place.rows.append(evaluate(network, tasks).tolist())
+            place.round, place.epoch = place.round + 1, 0
+    rows = place.rows * len(tasks) if interleave else place.rows
+    columns = 1 if every_epoch == "own" and not interleave else len(tasks)
+    return History(np.array(rows), np.array(place.at_start),
+                   np.array(place.curve).reshape(-1, columns), time.perf_counter() - started)
 
 
 def _looks_at_data(measure) -> bool:

@@ -5,10 +5,18 @@ method's tuning, then, once a method is tuned, its reported runs. Nothing is cho
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from si_tutorial.experiments import store
-from si_tutorial.experiments.runs import METHODS, PENALTIES, Run
+from si_tutorial.experiments.settings import (
+    METHODS,
+    MLP,
+    PENALISED,
+    ConvNet,
+    Data,
+    Method,
+    Run,
+    Training,
+)
 
 # the same number for each method, a factor of ten apart, around what is good with one head per task
 # (split) and one for all (permuted); from zero heads the Fisher information is far smaller
@@ -23,6 +31,16 @@ STRENGTHS["permuted"] = STRENGTHS["split"] | {
     "EWC": (1.0, 10.0, 100.0, 1e3, 1e4),
     "online EWC": (1.0, 10.0, 100.0, 1e3, 1e4),
 }
+STRENGTHS["cifar"] = {
+    "L2": (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+    "EWC": (1.0, 10.0, 100.0, 1e3, 1e4),
+    "online EWC": (1.0, 10.0, 100.0, 1e3, 1e4),
+    "MAS": (1e-3, 1e-2, 1e-1, 1.0, 10.0),
+    "SI": (1e-3, 1e-2, 1e-1, 1.0, 10.0),
+}
+# of networks trained on one task alone, to see what is overfitting; over 60 epochs of 20 steps with
+# a learning rate of 1e-3, weights shrink by 11, 30 and 70 % if nothing holds them
+WEIGHT_DECAYS = (0.1, 0.3, 1.0)
 # SI's own curves, wide enough to fail on both sides
 CURVE = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 1e2, 1e3, 1e4)
 DAMPINGS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -30,34 +48,48 @@ TUNING_SEEDS = (1000, 1001)  # never reported
 HELD_OUT = 10_000            # training images that tuning is scored on, in place of the test set
 
 # the authors' settings (Z17, sections 4.1 and 4.2, and their code)
-SPLIT = Run(experiment="split-mnist", sequence="split", scenario="task", method="fine-tuning",
-            seed=0, tasks=5, hidden=(256, 256), head_weights="zero", epochs=10, batch_size=64,
-            reset_optimizer=True)
-PERMUTED = Run(experiment="permuted-mnist", sequence="permuted", scenario="domain",
-               method="fine-tuning", seed=0, tasks=10, hidden=(2000, 2000), head_weights="random",
-               epochs=20, batch_size=256, reset_optimizer=False)
+SPLIT = Run(experiment="split-mnist", seed=0,
+            data=Data(sequence="split", scenario="task", tasks=5),
+            network=MLP(hidden=(256, 256), head_weights="zero"),
+            training=Training(epochs=10, batch_size=64, reset_optimizer=True),
+            method=Method(name="fine-tuning"))
+PERMUTED = Run(experiment="permuted-mnist", seed=0,
+               data=Data(sequence="permuted", scenario="domain", tasks=10),
+               network=MLP(hidden=(2000, 2000), head_weights="random"),
+               training=Training(epochs=20, batch_size=256, reset_optimizer=False),
+               method=Method(name="fine-tuning"))
+# Z17, section 4.3: CIFAR-10, then five times the next ten classes of CIFAR-100
+CIFAR = Run(experiment="cifar", seed=0,
+            data=Data(name="cifar", sequence="cifar", scenario="task", tasks=6),
+            network=ConvNet(head_weights="zero"),
+            training=Training(epochs=60, batch_size=256, reset_optimizer=True,
+                              precision="bfloat16"),
+            method=Method(name="fine-tuning"), curves=True)
 AUTHORS = {"split": {"strength": 1.0, "damping": 1e-3},
-           "permuted": {"strength": 0.1, "damping": 0.1}}
+           "permuted": {"strength": 0.1, "damping": 0.1},
+           "cifar": {"strength": 0.01, "damping": 1e-3}}
 # the same ten tasks with a smaller network and fewer epochs, for all methods and more seeds
-SMALL = replace(PERMUTED, experiment="permuted-mnist-small", hidden=(100, 100), epochs=3)
+SMALL = PERMUTED.replace(experiment="permuted-mnist-small", hidden=(100, 100), epochs=3)
+# the same six tasks with a tenth of the epochs, for all methods
+SHORT = CIFAR.replace(experiment="cifar-short", epochs=6)
 
 
 def in_scenario(base: Run, scenario: str) -> Run:
     """`base` in another scenario; heads start at zero where each task has its own, as in Z17."""
-    return replace(base, scenario=scenario, head_weights="zero" if scenario == "task" else "random")
+    return base.replace(scenario=scenario, head_weights="zero" if scenario == "task" else "random")
 
 
 def with_method(base: Run, method: str, strength: float | None = None,
                 damping: float | None = None) -> Run:
     """`base` with another method; SI's damping is the authors' unless another is given."""
     if method == "SI" and damping is None:
-        damping = AUTHORS[base.sequence]["damping"]
-    return replace(base, method=method, strength=strength, damping=damping)
+        damping = AUTHORS[base.data.sequence]["damping"]
+    return base.replace(method=method, strength=strength, damping=damping)
 
 
 def authors(base: Run) -> Run:
     """SI with the authors' strength and damping."""
-    return replace(base, method="SI", **AUTHORS[base.sequence])
+    return base.replace(method="SI", **AUTHORS[base.data.sequence])
 
 
 def grid(bases: Iterable[Run], methods: Iterable[str], strengths: Sequence[float] = (),
@@ -67,9 +99,9 @@ def grid(bases: Iterable[Run], methods: Iterable[str], strengths: Sequence[float
     Without `strengths`, each method has its five; without `dampings`, SI has the authors'.
     """
     def values(base, method):
-        if method not in PENALTIES:
+        if method not in PENALISED:
             return (None,)
-        return strengths or STRENGTHS[base.sequence][method]
+        return strengths or STRENGTHS[base.data.sequence][method]
 
     return [run for base in bases for method in methods for strength in values(base, method)
             for damping in ((dampings or (None,)) if method == "SI" else (None,))
@@ -78,13 +110,13 @@ def grid(bases: Iterable[Run], methods: Iterable[str], strengths: Sequence[float
 
 def seeds(base: Run, count: int) -> list[Run]:
     """The same run from the seeds 0 to `count` − 1."""
-    return [replace(base, seed=seed) for seed in range(count)]
+    return [base.replace(seed=seed) for seed in range(count)]
 
 
 def tuning(base: Run) -> list[Run]:
     """Every method's strengths on held-out training images, each with the tuning seeds."""
-    return [replace(with_method(base, method, strength), seed=seed, held_out=HELD_OUT)
-            for method, strengths in STRENGTHS[base.sequence].items() for strength in strengths
+    return [with_method(base, method, strength).replace(seed=seed, held_out=HELD_OUT)
+            for method, strengths in STRENGTHS[base.data.sequence].items() for strength in strengths
             for seed in TUNING_SEEDS]
 
 
@@ -92,8 +124,8 @@ def tuned(base: Run, records: Iterable[dict]) -> dict[str, float]:
     """Method → the strength with the best mean accuracy in tuning; only methods that are tuned."""
     done = {Run.of(record): record for record in records}
     best = {}
-    for method in PENALTIES:
-        wanted = [run for run in tuning(base) if run.method == method]
+    for method in PENALISED:
+        wanted = [run for run in tuning(base) if run.method.name == method]
         if all(run in done for run in wanted):
             scores = store.runs([done[run] for run in wanted]).fillna({"ACC": 0})
             best[method] = float(scores.groupby("strength")["ACC"].mean().idxmax())
@@ -107,7 +139,7 @@ def split_mnist(records: list[dict]) -> list[Run]:
         base = in_scenario(SPLIT, scenario)
         runs += tuning(base) + reported(base, records, count)
     for base in (SPLIT, authors(SPLIT)):
-        runs += seeds(base, 10) + seeds(replace(base, head_weights="random"), 10)
+        runs += seeds(base, 10) + seeds(base.replace(head_weights="random"), 10)
     runs += grid([SPLIT], ["SI"], CURVE, count=3)
     runs += grid([SPLIT], ["SI"], [AUTHORS["split"]["strength"]], DAMPINGS, count=3)
     return list(dict.fromkeys(runs))
@@ -115,17 +147,44 @@ def split_mnist(records: list[dict]) -> list[Run]:
 
 def permuted_mnist(records: list[dict]) -> list[Run]:
     """Z17, section 4.2, at its size: SI and fine-tuning, one seed as there."""
-    return [replace(run, correlate=True) for run in (authors(PERMUTED), PERMUTED)]
+    return [run.replace(correlate=True) for run in (authors(PERMUTED), PERMUTED)]
 
 
 def permuted_mnist_small(records: list[dict]) -> list[Run]:
     """The ten tasks of permuted MNIST with 784-100-100 and 3 epochs: every method, three seeds."""
     runs = tuning(SMALL) + reported(SMALL, records, 3) + seeds(authors(SMALL), 3)
-    runs += seeds(replace(SMALL, dropout=0.5), 3)
+    runs += seeds(SMALL.replace(dropout=0.5), 3)
     runs += grid([SMALL], ["SI"], dampings=(1e-1, 1e-2, 1e-3))
     for run in reported(SMALL, records, 3):  # once more, with the tasks' accounts compared
-        runs += [replace(run, correlate=True)] if run.method in ("fine-tuning", "SI") else []
+        runs += [run.replace(correlate=True)] if run.method.name in ("fine-tuning", "SI") else []
     return list(dict.fromkeys(runs))
+
+
+def cifar(records: list[dict]) -> list[Run]:
+    """Z17, section 4.3, at its size: does remembering help learning? With its controls."""
+    def strategies(seed):
+        return [run.replace(seed=seed) for run in (
+            CIFAR.replace(correlate=True), authors(CIFAR).replace(correlate=True),
+            CIFAR.replace(schedule="alone"))]
+
+    def controls(seed):
+        return [run.replace(seed=seed) for run in (
+            CIFAR.replace(schedule="first, then one"), CIFAR.replace(schedule="first, then heads"),
+            authors(CIFAR).replace(method="shuffled SI"),
+            *(CIFAR.replace(schedule="alone", weight_decay=decay) for decay in WEIGHT_DECAYS),
+            *(with_method(CIFAR, "L2", strength) for strength in STRENGTHS["cifar"]["L2"][1:4]))]
+
+    stronger = authors(CIFAR).replace(strength=0.1, correlate=True)
+    precisions = [CIFAR.replace(tasks=1, start=1, precision=precision, seed=seed)
+                  for seed in range(3) for precision in ("bfloat16", "float32")]
+    return [*strategies(0), *controls(0),
+            *(run for seed in range(1, 5) for run in strategies(seed)),
+            *seeds(stronger, 5), *precisions, *controls(1)]
+
+
+def cifar_short(records: list[dict]) -> list[Run]:
+    """The tasks of the experiment cifar with a tenth of its epochs: every method, three seeds."""
+    return tuning(SHORT) + reported(SHORT, records, 3)
 
 
 def reported(base: Run, records: list[dict], count: int) -> list[Run]:
@@ -138,4 +197,5 @@ def reported(base: Run, records: list[dict], count: int) -> list[Run]:
 # name → the run that its other runs differ from, and its protocol
 EXPERIMENTS: dict[str, tuple[Run, Callable[[list[dict]], list[Run]]]] = {
     base.experiment: (base, protocol) for base, protocol in (
-        (SPLIT, split_mnist), (PERMUTED, permuted_mnist), (SMALL, permuted_mnist_small))}
+        (SPLIT, split_mnist), (PERMUTED, permuted_mnist), (SMALL, permuted_mnist_small),
+        (CIFAR, cifar), (SHORT, cifar_short))}

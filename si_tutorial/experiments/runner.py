@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from si_tutorial.experiments import store
-from si_tutorial.experiments.runs import Run, execute, finished_with
+from si_tutorial.experiments.runs import execute, finished_with, train_first_task
+from si_tutorial.experiments.settings import Run
 
 ALONE = ("runs cannot share a process, since PyTorch's random numbers and threads are the "
          "process's: start the workers with `dask worker --nthreads 1`")
 _busy = threading.Lock()  # held by the one run of this process
+
 
 def run_all(protocol: Callable[[list[dict]], list[Run]], folder: Path, experiment: str, *,
             jobs: int = 1, dask: str | None = None, device: str = "cpu", progress: bool = True
@@ -23,7 +26,8 @@ def run_all(protocol: Callable[[list[dict]], list[Run]], folder: Path, experimen
     """Do the runs that are not in the store yet; returns the records of all that were asked for.
 
     Whatever moment this process is killed at, the next call goes on: no finished run is repeated,
-    and one in progress continues after its last finished task.
+    and one in progress continues after its last finished epoch. A first task that several of the
+    runs have in common is trained once, as a job of its own.
 
     Parameters
     ----------
@@ -44,28 +48,63 @@ def run_all(protocol: Callable[[list[dict]], list[Run]], folder: Path, experimen
     # whose end its workers see; on Windows a process is not told that its parent has gone
     runner = os.getpid() if dask is None and os.name == "posix" else None
     checkpoints.mkdir(parents=True, exist_ok=True)
+    begun: set[str | None] = set()  # first tasks that are trained
     with _only_writer(file), _processes(jobs, dask):
         while True:
             done = {Run.of(record): record for record in store.read(file)}
             wanted = list(dict.fromkeys(protocol(list(done.values()))))  # each run once
             missing = [run for run in wanted if run not in done]
-            for run in wanted:
-                if run in done:
-                    finished_with(run, checkpoints)  # where a kill came before it was deleted
+            _tidy(wanted, done, checkpoints)
             if not missing:
                 return [done[run] for run in wanted]
-            work = (joblib.delayed(_work)(run, device, checkpoints.resolve(), runner,
+            todo = _round(missing, begun, checkpoints, len(missing) if dask else jobs)
+            work = (joblib.delayed(_work)(job, run, device, checkpoints.resolve(), runner,
                                           progress and jobs == 1 and dask is None)
-                    for run in missing)
+                    for job, run in todo)
             results = joblib.Parallel(return_as="generator_unordered", batch_size=1)(work)
-            for record in tqdm(results, total=len(missing), desc=experiment, unit="run",
+            for record in tqdm(results, total=len(todo), desc=experiment, unit="run",
                                smoothing=0, disable=not progress):
-                store.append(file, record)
-                finished_with(Run.of(record), checkpoints)
+                if record is not None:
+                    store.append(file, record)
+                    finished_with(Run.of(record), checkpoints)
+            begun |= {run.first_task for job, run in todo if job is train_first_task}
 
 
-def _work(run: Run, device: str, checkpoints: Path, runner: int | None, progress: bool) -> dict:
-    """One run, in the process `runner` or a child of it, which ends soon after it."""
+def _round(missing: list[Run], begun: set, checkpoints: Path, most: int
+           ) -> list[tuple[Callable, Run]]:
+    """What can be done now: runs that wait for nothing, and the first tasks that others wait for.
+
+    In the order of `missing`, with `most` first tasks at a time, so that the runs that were named
+    first are finished first.
+    """
+    alike = Counter(run.first_task for run in missing)
+    todo: list[tuple[Callable, Run]] = []
+    training = set()
+    for run in missing:
+        first = run.first_task
+        if (first is None or first in begun or alike[first] == 1
+                or any(checkpoints.glob(f"{run.key}.*pt"))):
+            todo.append((execute, run))
+        elif first not in training and len(training) < most:
+            training.add(first)
+            todo.append((train_first_task, run))
+    return todo
+
+
+def _tidy(wanted: Iterable[Run], done: dict[Run, dict], checkpoints: Path) -> None:
+    """Delete what is not needed any more, also where a kill came before it was deleted."""
+    needed = {run.first_task for run in wanted if run not in done}
+    for run in wanted:
+        if run in done:
+            finished_with(run, checkpoints)
+        if run.first_task not in needed:
+            for file in checkpoints.glob(f"{run.first_task}.*"):
+                file.unlink()
+
+
+def _work(job: Callable, run: Run, device: str, checkpoints: Path, runner: int | None,
+          progress: bool) -> dict | None:
+    """One job, in the process `runner` or a child of it, which ends soon after it."""
     def end_with_runner(*_):
         if runner not in (None, os.getpid(), os.getppid()):
             os._exit(1)  # joblib would catch an exception, and begin the next run in its queue
@@ -75,9 +114,10 @@ def _work(run: Run, device: str, checkpoints: Path, runner: int | None, progress
     if not _busy.acquire(blocking=False):  # in a worker that came after the others
         raise RuntimeError(ALONE)
     try:
-        with FileLock(checkpoints / f"{run.key}.lock"):
-            return execute(run, device=device, checkpoints=checkpoints, progress=progress,
-                           after_epoch=end_with_runner)
+        name = run.key if job is execute else run.first_task
+        with FileLock(checkpoints / f"{name}.lock"):
+            return job(run, device=device, checkpoints=checkpoints, progress=progress,
+                       after_epoch=end_with_runner)
     finally:
         _busy.release()
 

