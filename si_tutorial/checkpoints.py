@@ -2,7 +2,6 @@
 
 import io
 import os
-import pickle
 import warnings
 from hashlib import sha256
 from pathlib import Path
@@ -49,8 +48,8 @@ def load(file: Path) -> dict | None:
     if head == HEAD + sha256(data).hexdigest().encode():
         try:
             return torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
-        except (pickle.UnpicklingError, RuntimeError):
-            pass  # whole, and written by a version of PyTorch that this one cannot read
+        except Exception:  # whole, and of another PyTorch's format: one fails as it happens to
+            pass
     aside = file.with_name(f"{file.name}.unreadable")
     os.replace(file, aside)
     warnings.warn(f"{file} is damaged, or no checkpoint that this version can read. It is kept as "

@@ -62,8 +62,9 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
         that was never interrupted. It is never half-written, and stays. One that is damaged is
         set aside, with a warning, and the run begins again.
     begin : the checkpoint of a call that trained the first task alone and alike, watched by
-        `SynapticIntelligence`. Where `checkpoint` is not there yet, training goes on from it, and
-        ends with the same bits as if it had trained the first task itself, whatever it measures.
+        `SynapticIntelligence`. Where it is there and `checkpoint` is not yet, training goes on
+        from it, and ends with the same bits as if it had trained the first task itself, whatever
+        it measures.
 
     Returns
     -------

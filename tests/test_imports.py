@@ -14,9 +14,10 @@ PACKAGE = ROOT / "si_tutorial"
 COMES_WITH = {"matplotlib": "seaborn", "ipywidgets": "anywidget", "traitlets": "anywidget",
               "IPython": "anywidget"}
 LEVELS = [  # each may import from the ones before it
-    {"formulas", "per_example", "networks", "datasets"},
+    {"formulas", "per_example", "networks", "datasets", "checkpoints"},
     {"fisher", "quadratic"},
     {"importance", "tasks", "metrics"},
+    {"resume"},
     {"training"},
     {"figures"},
     {"experiments", "explorables"},

@@ -4,21 +4,21 @@ import collections
 import functools
 import itertools
 import random
-from dataclasses import asdict, replace
 
 import pytest
 
 from si_tutorial.experiments import protocols
-from si_tutorial.experiments.runs import METHODS, PENALTIES, Run
+from si_tutorial.experiments.settings import METHODS, PENALISED, Run
 
 EVERY = pytest.mark.parametrize("name", protocols.EXPERIMENTS)
-TUNED = {"split-mnist": ("task", "domain", "class"), "permuted-mnist-small": ("domain",)}
+TUNED = {"split-mnist": ("task", "domain", "class"), "permuted-mnist-small": ("domain",),
+         "cifar-short": ("task",)}
 TUNED_ONES = pytest.mark.parametrize("name", TUNED)
 
 
 def record(run, score):
     """A made-up line of a store: two tasks with the mean accuracy `score`; None is a failed run."""
-    return asdict(run) | {"accuracy": None if score is None else [[1.0, 0.5], [score, score]],
+    return run.fields | {"accuracy": None if score is None else [[1.0, 0.5], [score, score]],
                           "failed": "became nan" if score is None else None}
 
 
@@ -64,11 +64,12 @@ def test_nothing_is_wanted_twice_and_all_in_its_own_store(name):
 @TUNED_ONES
 def test_every_method_has_the_same_number_of_tuning_runs_in_each_scenario(name):
     wanted = followed(name)[0][-1]
-    counts = collections.Counter((run.scenario, run.method) for run in wanted if run.held_out)
-    assert counts == {(scenario, method): 10 for scenario in TUNED[name] for method in PENALTIES}
-    for method, strengths in protocols.STRENGTHS[wanted[0].sequence].items():
-        assert len(set(strengths)) == 5 and {run.strength for run in wanted if run.held_out
-                                             and run.method == method} == set(strengths)
+    tuning = [run for run in wanted if run.data.held_out]
+    counts = collections.Counter((run.data.scenario, run.method.name) for run in tuning)
+    assert counts == {(scenario, method): 10 for scenario in TUNED[name] for method in PENALISED}
+    for method, strengths in protocols.STRENGTHS[wanted[0].data.sequence].items():
+        assert len(set(strengths)) == 5 and {
+            run.method.strength for run in tuning if run.method.name == method} == set(strengths)
 
 
 @EVERY
@@ -77,8 +78,8 @@ def test_tuning_sees_other_seeds_than_those_reported_and_never_the_test_set(name
     seeds = protocols.TUNING_SEEDS
     tuning = [run for run in wanted if run.seed in seeds]
     reported = [run for run in wanted if run.seed not in seeds]
-    assert all(run.held_out > 0 for run in tuning)
-    assert reported and all(run.held_out == 0 for run in reported)
+    assert all(run.data.held_out > 0 for run in tuning)
+    assert reported and all(run.data.held_out == 0 for run in reported)
     assert bool(tuning) == (name in TUNED)
 
 
@@ -89,10 +90,10 @@ def test_every_method_is_reported_from_the_same_seeds_at_one_strength(name):
     for scenario in TUNED[name]:
         mine = protocols.in_scenario(base, scenario)
         best = protocols.tuned(mine, records)
-        assert set(best) == set(PENALTIES)
+        assert set(best) == set(PENALISED)
         for method in METHODS:
-            at_best = [run for run in rounds[-1] if not run.held_out and run == replace(
-                protocols.with_method(mine, method, best.get(method)), seed=run.seed)]
+            at_best = [run for run in rounds[-1] if not run.data.held_out and run ==
+                       protocols.with_method(mine, method, best.get(method)).replace(seed=run.seed)]
             count = 10 if (name, scenario) == ("split-mnist", "task") else 3
             assert [run.seed for run in at_best] == list(range(count))
 
@@ -100,10 +101,10 @@ def test_every_method_is_reported_from_the_same_seeds_at_one_strength(name):
 def test_before_a_method_is_tuned_it_is_not_reported():
     base = protocols.SPLIT
     all_but_one = [made_up(run) for run in protocols.tuning(base)
-                   if (run.method, run.seed) != ("SI", 1001)]
-    wanted = {run.method for run in protocols.reported(base, all_but_one, 3)}
+                   if (run.method.name, run.seed) != ("SI", 1001)]
+    wanted = {run.method.name for run in protocols.reported(base, all_but_one, 3)}
     assert wanted == set(METHODS) - {"SI"}
-    assert {run.method for run in protocols.reported(base, [], 3)} == {"fine-tuning", "joint"}
+    assert {run.method.name for run in protocols.reported(base, [], 3)} == {"fine-tuning", "joint"}
 
 
 def test_the_authors_settings_are_among_the_runs():
@@ -111,15 +112,15 @@ def test_the_authors_settings_are_among_the_runs():
     split = followed("split-mnist")[0][-1]
     for heads in ("zero", "random"):
         for method, strength, damping in (("SI", 1.0, 1e-3), ("fine-tuning", None, None)):
-            seeds = [run.seed for run in split if run == replace(
-                protocols.SPLIT, method=method, strength=strength, damping=damping,
-                head_weights=heads, seed=run.seed)]
+            seeds = [run.seed for run in split if run == protocols.SPLIT.replace(
+                method=method, strength=strength, damping=damping, head_weights=heads,
+                seed=run.seed)]
             assert sorted(seeds) == list(range(10))
     si, plain = followed("permuted-mnist")[0][-1]
-    assert (si.strength, si.damping, si.hidden, si.epochs, si.batch_size, si.tasks) == (
-        0.1, 0.1, (2000, 2000), 20, 256, 10)
-    assert not si.reset_optimizer and si.correlate
-    assert plain == replace(si, method="fine-tuning", strength=None, damping=None)
+    assert si == protocols.PERMUTED.replace(
+        method="SI", strength=0.1, damping=0.1, correlate=True, hidden=(2000, 2000), epochs=20,
+        batch_size=256, tasks=10, reset_optimizer=False)
+    assert plain == si.replace(method="fine-tuning", strength=None, damping=None)
 
 
 # ------------------------------------------------------------------------------------- tuning
@@ -129,8 +130,8 @@ BASE = protocols.SPLIT
 
 def tuning_records(method, scores):
     """Strength → the accuracies of its two seeds."""
-    return [record(run, scores[run.strength][protocols.TUNING_SEEDS.index(run.seed)])
-            for run in protocols.tuning(BASE) if run.method == method]
+    return [record(run, scores[run.method.strength][protocols.TUNING_SEEDS.index(run.seed)])
+            for run in protocols.tuning(BASE) if run.method.name == method]
 
 
 @pytest.mark.parametrize("best", protocols.STRENGTHS["split"]["MAS"])
@@ -152,10 +153,10 @@ def test_tuning_looks_at_its_own_runs_alone():
     """Neither reported runs, nor another scenario's, nor another method's."""
     strengths = protocols.STRENGTHS["split"]["SI"]
     records = tuning_records("SI", {c: (0.1 * i, 0.1 * i) for i, c in enumerate(strengths)})
-    other = [replace(run, strength=strengths[0]) for run in (
-        *protocols.seeds(protocols.authors(BASE), 3), replace(protocols.authors(BASE), tasks=4),
-        replace(protocols.authors(BASE), seed=1000, held_out=5),
-        replace(protocols.authors(BASE), seed=1000, scenario="class", held_out=10_000))]
+    other = [run.replace(strength=strengths[0]) for run in (
+        *protocols.seeds(protocols.authors(BASE), 3), protocols.authors(BASE).replace(tasks=4),
+        protocols.authors(BASE).replace(seed=1000, held_out=5),
+        protocols.authors(BASE).replace(seed=1000, scenario="class", held_out=10_000))]
     assert protocols.tuned(BASE, records + [record(run, 1.0) for run in other]) == {
         "SI": strengths[-1]}
 
@@ -167,25 +168,44 @@ def test_a_grid_is_every_combination_once():
                           strengths=[1, 2], dampings=[0.1, 0.2, 0.3], count=2)
     assert len(runs) == len(set(runs)) == 2 * (1 + 2 + 2 * 3) * 2
     assert {run.seed for run in runs} == {0, 1}
-    assert {(run.strength, run.damping) for run in runs if run.method == "SI"} == {
+    assert {(run.method.strength, run.method.damping) for run in runs
+            if run.method.name == "SI"} == {
         (c, xi) for c in (1, 2) for xi in (0.1, 0.2, 0.3)}
-    assert {run.damping for run in runs if run.method != "SI"} == {None}
+    assert {run.method.damping for run in runs if run.method.name != "SI"} == {None}
 
 
 def test_a_grid_without_strengths_takes_each_methods_own_and_the_authors_damping():
-    for base in (BASE, protocols.PERMUTED):
+    for base in (BASE, protocols.PERMUTED, protocols.CIFAR):
         runs = protocols.grid([base], METHODS)
-        assert {(run.method, run.strength) for run in runs} == {
+        assert {(run.method.name, run.method.strength) for run in runs} == {
             ("fine-tuning", None), ("joint", None),
-            *((method, c) for method in PENALTIES
-              for c in protocols.STRENGTHS[base.sequence][method])}
-        assert {run.damping for run in runs if run.method == "SI"} == {
-            protocols.AUTHORS[base.sequence]["damping"]}
+            *((method, c) for method in PENALISED
+              for c in protocols.STRENGTHS[base.data.sequence][method])}
+        assert {run.method.damping for run in runs if run.method.name == "SI"} == {
+            protocols.AUTHORS[base.data.sequence]["damping"]}
+
+
+def test_cifar_is_the_authors_and_its_first_runs_are_those_that_the_chapter_needs_first():
+    """Z17, section 4.3: CIFAR-10, then ten classes of CIFAR-100 five times, one head each."""
+    wanted = protocols.cifar([])
+    plain, si, alone = wanted[:3]
+    assert (plain.data.tasks, plain.training.epochs, plain.training.batch_size,
+            plain.network.name, plain.network.head_weights) == (6, 60, 256, "conv", "zero")
+    assert plain.training.reset_optimizer
+    assert si == plain.replace(method="SI", strength=0.01, damping=1e-3)
+    assert alone == plain.replace(schedule="alone", correlate=False)
+    assert wanted[3].training.schedule == "first, then one"
+    strategies = collections.Counter(run.replace(seed=0) for run in wanted)
+    assert [strategies[run] for run in (plain, si, alone, si.replace(strength=0.1))] == [5] * 4
+    assert min(strategies.values()) >= 2  # each control from two seeds, too
+    in_sequence = {run.first_task for run in wanted
+                   if run.seed == 0 and run.data.start == run.training.weight_decay == 0}
+    assert in_sequence == {plain.first_task}
 
 
 @pytest.mark.parametrize(("scenario", "heads"), [
     ("task", "zero"), ("domain", "random"), ("class", "random")])
 def test_heads_start_at_zero_only_where_each_task_has_its_own(scenario, heads):
     run = protocols.in_scenario(BASE, scenario)
-    assert (run.scenario, run.head_weights) == (scenario, heads)
-    assert replace(run, scenario="task", head_weights="zero") == BASE
+    assert (run.data.scenario, run.network.head_weights) == (scenario, heads)
+    assert run.replace(scenario="task", head_weights="zero") == BASE

@@ -37,7 +37,7 @@ def test_every_line_says_what_it_was_made_with_and_nothing_private(name):
 def test_tuning_chose_no_strength_at_the_end_of_its_range_where_it_matters(name):
     base = protocols.EXPERIMENTS[name][0]
     for method, strength in protocols.tuned(base, store.published(name)).items():
-        strengths = protocols.STRENGTHS[base.sequence][method]
+        strengths = protocols.STRENGTHS[base.data.sequence][method]
         assert strength not in (strengths[0], strengths[-1])
 
 

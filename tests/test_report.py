@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from dataclasses import asdict, replace
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,16 @@ from hypothesis import strategies as st
 
 from si_tutorial import metrics
 from si_tutorial.__main__ import main
-from si_tutorial.experiments import literature, protocols, report, runner, runs
-from si_tutorial.experiments.runs import METHODS, PENALTIES, Run
+from si_tutorial.experiments import literature, protocols, report, runner
+from si_tutorial.experiments.settings import (
+    CONTROLS,
+    DAMPED,
+    METHODS,
+    PENALISED,
+    SCENARIOS,
+    Run,
+    Training,
+)
 
 BASE = protocols.SPLIT
 SI = protocols.authors(BASE)
@@ -26,13 +34,13 @@ ORIGIN = {"machine": "a processor", "kind": "model 17, AVX512", "device": "cpu",
 def line(run, *last, seconds=90.0, **origin):
     """A made-up line of a store, as it is read: `last` are the accuracies after the last task."""
     accuracy = [[0.5] * len(last)] * (len(last) - 1) + [list(last)] if last else None
-    return json.loads(json.dumps(asdict(run) | ORIGIN | origin | {
+    return json.loads(json.dumps(run.fields | ORIGIN | origin | {
         "accuracy": accuracy, "seconds": seconds if last else None,
         "failed": None if last else "the training loss has become nan"}))
 
 
 def seeds(run, *scores, **fields):
-    return [line(replace(run, seed=seed), *(() if score is None else (score, score)), **fields)
+    return [line(run.replace(seed=seed), *(() if score is None else (score, score)), **fields)
             for seed, score in enumerate(scores)]
 
 
@@ -60,7 +68,7 @@ def test_tuning_and_results_never_share_a_table():
 
 
 def test_a_setting_with_a_failed_run_has_no_mean_but_is_not_left_out():
-    strong = replace(SI, strength=100.0)
+    strong = SI.replace(strength=100.0)
     table = report.results(seeds(SI, 0.9, 0.8) + seeds(strong, 0.9, None))
     assert table["c"].tolist() == [1.0, 100.0] and table["seeds"].tolist() == [2, 2]
     assert table["mean"].isna().tolist() == [False, True]
@@ -68,8 +76,8 @@ def test_a_setting_with_a_failed_run_has_no_mean_but_is_not_left_out():
 
 
 def test_settings_are_told_apart_by_everything_but_the_seed():
-    others = [replace(SI, strength=2.0), replace(SI, dropout=0.5), replace(SI, epochs=3),
-              replace(SI, head_weights="random")]
+    others = [SI.replace(strength=2.0), SI.replace(dropout=0.5), SI.replace(epochs=3),
+              SI.replace(head_weights="random")]
     groups = report.by_setting(seeds(SI, 0.1, 0.2)[::-1] + [line(run, 0.1, 0.1) for run in others])
     assert [len(group) for group in groups.values()].count(2) == 1 and len(groups) == 5
     assert [record["seed"] for record in groups[SI]] == [0, 1]
@@ -82,12 +90,12 @@ def test_the_strength_chosen_is_the_one_that_tuning_liked_best():
     records = []
     for scenario, best in (("task", 0.1), ("class", 10.0)):
         for run in protocols.tuning(protocols.in_scenario(BASE, scenario)):
-            score = 0.9 if run.strength == best else 0.2
+            score = 0.9 if run.method.strength == best else 0.2
             records.append(line(run, score, score))
     table = report.chosen("split-mnist", records)
     assert table.loc["SI"].to_dict() == {"task": 0.1, "class": 10.0}
     assert table.loc["MAS"].to_dict() == {"task": 0.1, "class": 10.0}
-    assert set(table.index) == set(PENALTIES)
+    assert set(table.index) == set(PENALISED)
 
 
 def test_each_reported_setting_comes_with_its_command_and_its_origin():
@@ -106,8 +114,8 @@ def test_each_reported_setting_comes_with_its_command_and_its_origin():
 @pytest.mark.parametrize("changes", [{"correlate": True}, {"epochs": 1}, {"batch_size": 32},
                                      {"dropout": 0.5}, {"head_weights": "random"}], ids=str)
 def test_settings_that_differ_are_told_apart_in_words(changes):
-    assert report.label(SI) == "SI" != report.label(replace(SI, **changes))
-    assert report.label(replace(SI, held_out=100)) == "SI"  # these have a table of their own
+    assert report.label(SI) == "SI" != report.label(SI.replace(**changes))
+    assert report.label(SI.replace(held_out=100)) == "SI"  # these have a table of their own
 
 
 def test_the_command_reaches_the_last_seed_that_is_there():
@@ -129,11 +137,11 @@ def test_a_readable_table_shows_every_setting_and_no_blank_as_a_number():
 def test_at_tuned_strength_are_all_seeds_of_the_best_strength_and_no_others(scenario):
     base = protocols.in_scenario(BASE, scenario)
     best = {method: strengths[1] for method, strengths in protocols.STRENGTHS["split"].items()}
-    tuning = [line(run, 0.9 if run.strength == best[run.method] else 0.5)
+    tuning = [line(run, 0.9 if run.method.strength == best[run.method.name] else 0.5)
               for run in protocols.tuning(base)]
     wanted = protocols.reported(base, tuning, count=3)
     other = [*protocols.seeds(protocols.with_method(base, "SI", 1e4), 3),
-             *(replace(run, dropout=0.5) for run in wanted),
+             *(run.replace(dropout=0.5) for run in wanted),
              *protocols.reported(protocols.in_scenario(BASE, "domain"), [], count=3)]
     found = report.at_tuned_strength(base, tuning + [line(run, 0.8) for run in other + wanted])
     assert list(found) == list(METHODS)
@@ -150,7 +158,7 @@ def test_a_group_of_records_gives_its_name_to_its_curve():
 def test_what_was_just_learned_stands_on_the_diagonal_and_what_was_kept_below():
     record = line(SI, 0.6, 0.8)
     record["accuracy"][0] = [0.9, 0.1]
-    table = report.learned_and_kept([record, *seeds(replace(SI, strength=5.0), 0.5)], "strength")
+    table = report.learned_and_kept([record, *seeds(SI.replace(strength=5.0), 0.5)], "strength")
     assert table["strength"].tolist() == [1.0, 5.0]
     assert table["just learned"].tolist() == pytest.approx([0.85, 0.5])
     assert table["at the end"].tolist() == pytest.approx([0.7, 0.5])
@@ -180,12 +188,13 @@ def asked_for(monkeypatch, command):
 @pytest.mark.parametrize("name", protocols.EXPERIMENTS)
 def test_the_command_of_each_published_run_asks_for_exactly_that_run(monkeypatch, capsys, name):
     base, protocol = protocols.EXPERIMENTS[name]
-    records = [line(run, run.strength and 1 / run.strength) for scenario in runs.SCENARIOS
+    records = [line(run, run.method.strength and 1 / run.method.strength)
+               for scenario in (["task"] if base.data.sequence == "cifar" else SCENARIOS)
                for run in protocols.tuning(protocols.in_scenario(base, scenario))]
-    settings = {replace(run, seed=0) for run in protocol(records)}
-    assert len(settings) > (1 if name == "permuted-mnist" else 30)
+    settings = {run.replace(seed=0) for run in protocol(records)}
+    assert len(settings) > {"permuted-mnist": 1, "cifar": 10}.get(name, 30)
     for setting in settings:
-        expected = [replace(setting, seed=seed) for seed in range(3)]
+        expected = [setting.replace(seed=seed) for seed in range(3)]
         assert asked_for(monkeypatch, report.command(setting, 3)) == expected
 
 
@@ -194,19 +203,31 @@ POSITIVE = st.floats(0, 1e300)
 
 @st.composite
 def any_run(draw):
-    method = draw(st.sampled_from(METHODS))
-    return Run(
-        experiment=draw(st.sampled_from([*protocols.EXPERIMENTS])), method=method, seed=0,
-        sequence=draw(st.sampled_from(runs.SEQUENCES)),
-        scenario=draw(st.sampled_from(runs.SCENARIOS)),
-        strength=draw(POSITIVE) if method in PENALTIES else None,
-        damping=draw(POSITIVE) if method == "SI" else None, tasks=draw(st.integers(1, 20)),
-        hidden=tuple(draw(st.lists(st.integers(1, 5000), max_size=3))),
-        dropout=draw(st.floats(0, 1)), head_weights=draw(st.sampled_from(["zero", "random"])),
-        epochs=draw(st.integers(1, 99)), batch_size=draw(st.integers(1, 999)),
-        learning_rate=draw(POSITIVE), reset_optimizer=draw(st.booleans()),
-        held_out=draw(st.integers(0, 99)), data=draw(st.sampled_from(["mnist", "mnist subset"])),
-        correlate=method in ("SI", "fine-tuning") and draw(st.booleans()))
+    name = draw(st.sampled_from([*protocols.EXPERIMENTS]))
+    cifar = name.startswith("cifar")
+    schedule = draw(st.sampled_from(get_args(Training.__annotations__["schedule"])))
+    method = draw(st.sampled_from(METHODS + CONTROLS)) if schedule == "sequence" else "fine-tuning"
+    scenario = "task" if cifar else draw(st.sampled_from(SCENARIOS))
+    return Run.of({
+        "experiment": name, "method": method, "seed": 0,
+        "data": "cifar" if cifar else draw(st.sampled_from(["mnist", "mnist subset"])),
+        "sequence": "cifar" if cifar else draw(st.sampled_from(["split", "permuted"])),
+        "scenario": scenario, "tasks": draw(st.integers(1, 20)),
+        "start": draw(st.integers(0, 3)) if scenario == "task" else 0,
+        "held_out": draw(st.integers(0, 99)),
+        "strength": draw(POSITIVE) if method in PENALISED + CONTROLS else None,
+        "damping": draw(POSITIVE) if method in DAMPED else None,
+        "network": draw(st.sampled_from(["mlp", "conv"])),
+        "hidden": draw(st.lists(st.integers(1, 5000), max_size=3)),
+        "dropout": draw(st.floats(0, 1, exclude_max=True)),
+        "head_weights": draw(st.sampled_from(["zero", "random"])),
+        "epochs": draw(st.integers(1, 99)), "batch_size": draw(st.integers(1, 999)),
+        "learning_rate": draw(st.floats(1e-9, 1e300)), "weight_decay": draw(POSITIVE),
+        "reset_optimizer": draw(st.booleans()), "schedule": schedule,
+        "precision": draw(st.sampled_from(["float32", "bfloat16"])),
+        "curves": draw(st.booleans()),
+        "correlate": method in ("SI", "fine-tuning") and schedule == "sequence"
+        and draw(st.booleans())})
 
 
 @given(run=any_run())
@@ -250,7 +271,7 @@ def test_elsewhere_the_accuracy_lies_in_the_prediction_interval_of_all_seeds():
 
 
 def test_the_spread_is_that_of_the_method_and_the_mean_that_of_the_setting():
-    pair = seeds(replace(SI, strength=2.0), 0.5, 0.53)
+    pair = seeds(SI.replace(strength=2.0), 0.5, 0.53)
     low, high = metrics.prediction_interval([0.98, 0.99, 1.0], 0.999, alike=[[0.5, 0.53]])
     own = metrics.prediction_interval([0.98, 0.99, 1.0], 0.999)
     assert own[0] < low - 0.01  # more seeds tell the spread better
@@ -259,8 +280,8 @@ def test_the_spread_is_that_of_the_method_and_the_mean_that_of_the_setting():
         assert report.agrees(STORED[0], again, STORED + pair) == expected
         other = [*seeds(BASE, 0.1, 0.9), *seeds(protocols.in_scenario(SI, "class"), 0.1, 0.9)]
         assert report.agrees(STORED[0], again, STORED + pair + other) == expected
-    one = seeds(replace(SI, damping=0.5), 0.7)  # one seed is judged by the others' spread
-    inside, outside = (line(replace(SI, damping=0.5), score, machine="another one")
+    one = seeds(SI.replace(damping=0.5), 0.7)  # one seed is judged by the others' spread
+    inside, outside = (line(SI.replace(damping=0.5), score, machine="another one")
                        for score in (0.71, 0.2))
     assert report.agrees(one[0], inside, STORED + one)
     assert not report.agrees(one[0], outside, STORED + one)
@@ -269,7 +290,7 @@ def test_the_spread_is_that_of_the_method_and_the_mean_that_of_the_setting():
 @pytest.mark.parametrize("machine", ["a processor", "another one"])
 def test_a_failed_run_is_confirmed_by_a_failed_one_alone(machine):
     failed, fine = line(SI, machine=machine), line(SI, 0.98, 0.98, machine=machine)
-    records = [*seeds(SI, None, 0.99, 1.0), *seeds(replace(SI, strength=9.0), None, None)]
+    records = [*seeds(SI, None, 0.99, 1.0), *seeds(SI.replace(strength=9.0), None, None)]
     assert report.agrees(records[0], failed, records)
     assert not report.agrees(records[0], fine, records)
     assert not report.agrees(STORED[0], failed, STORED)

@@ -11,13 +11,12 @@ import subprocess
 import sys
 import time
 import types
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from moments import GRID, TINY, assert_finished, digits, grid, grid_killed_at, results, stored
 
-from si_tutorial.experiments import runner, runs
+from si_tutorial.experiments import protocols, runner, runs
 from si_tutorial.experiments.runner import run_all
 from si_tutorial.experiments.runs import Run
 
@@ -46,7 +45,7 @@ def undisturbed(tmp_path_factory):
 
 def test_all_runs_are_done_once_and_come_back_in_the_order_they_were_asked_for(
         tmp_path, monkeypatch, undisturbed):
-    asked = [GRID[2], GRID[0], GRID[1]]
+    asked = [GRID[2], GRID[4], GRID[0], GRID[1], GRID[3]]
     records = grid(tmp_path, asked)
     assert [Run.of(record) for record in records] == asked
     assert results(records) == undisturbed
@@ -58,7 +57,7 @@ def test_all_runs_are_done_once_and_come_back_in_the_order_they_were_asked_for(
 
 
 def test_a_run_that_is_asked_for_twice_is_done_once(tmp_path):
-    records = grid(tmp_path, [TINY, replace(TINY, dropout=0), TINY])  # equal runs
+    records = grid(tmp_path, [TINY, TINY.replace(dropout=0), TINY])  # equal runs
     assert [Run.of(record) for record in records] == [TINY] and len(stored(tmp_path)) == 1
 
 
@@ -66,19 +65,19 @@ def test_a_process_does_one_run_at_a_time(tmp_path, monkeypatch):
     """As in a Dask worker of several threads that came after the others were looked at."""
     def execute(run, **_):
         with pytest.raises(RuntimeError, match="runs cannot share a process"):
-            runner._work(GRID[1], "cpu", tmp_path, None, False)
+            runner._work(execute, GRID[1], "cpu", tmp_path, None, False)
         return run
 
     monkeypatch.setattr(runner, "execute", execute)
     for _ in range(2):  # and is free for the next one then
-        assert runner._work(GRID[0], "cpu", tmp_path, None, False) == GRID[0]
+        assert runner._work(execute, GRID[0], "cpu", tmp_path, None, False) == GRID[0]
 
 
 def test_a_protocol_is_asked_again_until_it_wants_no_more(tmp_path):
     def protocol(records):
         """First one seed; then, by what is there, a second and a third."""
         seen.append(len(records))
-        return [replace(TINY, seed=seed) for seed in range(min(3, len(records) + 1))]
+        return [TINY.replace(seed=seed) for seed in range(min(3, len(records) + 1))]
 
     seen = []
     records = run_all(protocol, tmp_path, TINY.experiment, progress=False)
@@ -86,8 +85,50 @@ def test_a_protocol_is_asked_again_until_it_wants_no_more(tmp_path):
     assert seen == [0, 1, 2, 3]
 
 
+def test_a_first_task_in_common_is_trained_once_and_changes_no_bit(tmp_path, monkeypatch):
+    def first(run, **settings):
+        firsts.append(run)
+        return real_first(run, **settings)
+
+    def execute(run, **settings):
+        def after(task, epoch):
+            trained.append((run, task, epoch))
+        return real_execute(run, **settings | {"after_epoch": after})
+
+    firsts, trained = [], []
+    real_first, real_execute = runner.train_first_task, runner.execute
+    monkeypatch.setattr(runner, "train_first_task", first)
+    monkeypatch.setattr(runner, "execute", execute)
+    plain = TINY.replace(tasks=3, dropout=0.5, correlate=True)
+    alike = [plain, protocols.authors(plain), protocols.with_method(TINY.replace(
+        tasks=3, dropout=0.5), "EWC", 10.0), plain.replace(schedule="alone", correlate=False),
+        plain.replace(schedule="first, then one", correlate=False),
+        plain.replace(schedule="first, then heads", correlate=False)]
+    others = [plain.replace(seed=1), plain.replace(method="joint", correlate=False)]
+    found = results(grid(tmp_path, [*alike, *others]))
+    assert len(firsts) == 1 and firsts[0].first_task == plain.first_task
+    assert {run for run, task, _ in trained if task == 0} - {alike[3], alike[4]} == set(others)
+    monkeypatch.undo()
+    assert found == results([real_execute(run) for run in [*alike, *others]])
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_first_tasks_come_in_the_order_of_the_runs_that_need_them(tmp_path):
+    runs_of = [[TINY.replace(seed=seed), protocols.authors(TINY.replace(seed=seed))]
+               for seed in range(3)]
+    missing = [run for pair in runs_of for run in pair]
+    assert runner._round(missing, set(), tmp_path, 2) == [
+        (runner.train_first_task, runs_of[seed][0]) for seed in (0, 1)]
+    begun = {runs_of[0][0].first_task, runs_of[1][0].first_task}
+    assert runner._round(missing, begun, tmp_path, 2) == [
+        *((runner.execute, run) for run in missing[:4]),
+        (runner.train_first_task, runs_of[2][0])]
+    (tmp_path / f"{missing[5].key}.pt").touch()  # it has gone beyond its first task
+    assert runner._round(missing, begun, tmp_path, 2)[-1] == (runner.execute, missing[5])
+
+
 def test_what_other_runs_left_in_the_folder_is_left_there(tmp_path):
-    other = replace(TINY, seed=9)
+    other = TINY.replace(seed=9)
     file = tmp_path / "checkpoints" / f"{other.key}.pt"
     file.parent.mkdir()
     file.write_bytes(b"its own")
@@ -165,7 +206,7 @@ def test_killed_at_any_moment_a_grid_goes_on_from_there(forks, tmp_path, undistu
         assert_finished(folder, undisturbed)
         assert_nothing_finished_was_trained_again(log)
         trained = [tuple(words) for words in told(log) if words[0] == "trained"]
-        assert len(trained) - len(set(trained)) <= 1  # the one task that was in progress
+        assert len(trained) - len(set(trained)) <= 1  # the one epoch that was in progress
 
 
 @FORKS
@@ -238,7 +279,7 @@ def test_a_real_grid_is_killed_with_its_workers_and_without_them(tmp_path, start
     lines.append(results(stored(folder)))
     for before, after in itertools.pairwise(lines):
         assert before.items() <= after.items()
-    assert {(run.method, run.seed) for run in lines[-1]} == {
+    assert {(run.method.name, run.seed) for run in lines[-1]} == {
         (method, seed) for method in ("fine-tuning", "SI") for seed in (0, 1)}
     alone = results(grid(tmp_path / "alone", [*lines[-1]]))  # one process, never killed
     assert_finished(folder, alone)

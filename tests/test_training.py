@@ -1,11 +1,12 @@
 import collections
+import os
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from si_tutorial import training
+from si_tutorial import checkpoints, training
 from si_tutorial.importance import (
     ElasticWeightConsolidation,
     MemoryAwareSynapses,
@@ -232,6 +233,7 @@ MEASURES = {
     "SI": lambda net: SynapticIntelligence(net, strength=1.0),
     "EWC": lambda net: ElasticWeightConsolidation(net, strength=10.0, labels="sampled"),
     "MAS": lambda net: MemoryAwareSynapses(net, strength=0.1),
+    "L2": lambda net: UniformImportance(net, strength=0.1),
 }
 
 
@@ -289,7 +291,7 @@ def test_a_run_stopped_in_any_task_goes_on_with_the_same_bits(data, tmp_path, me
         with pytest.raises(StopError):
             go(tasks, file, measure=measure, stop=stop, **settings)
         rest = go(tasks, file, measure=measure, **settings)
-        assert rest[2] == whole[2][stop // 2 * 2:]  # no finished task is trained again
+        assert rest[2] == whole[2][stop:]  # no epoch that was saved is trained again
         assert_same_bits(rest, whole)
 
 
@@ -301,12 +303,12 @@ def test_a_run_stopped_again_and_again_comes_to_the_same_end(data, tmp_path):
     assert_same_bits(go(tasks, file), go(tasks, None))
 
 
-def test_interleaved_tasks_are_one_round_that_starts_anew(data, tmp_path):
+def test_interleaved_tasks_are_one_round(data, tmp_path):
     tasks, file = split_classes(data)[:3], tmp_path / "run.pt"
     with pytest.raises(StopError):
         go(tasks, file, stop=1, interleave=True)
     first, again = (go(tasks, file, interleave=True) for _ in range(2))
-    assert first[2] == [(0, 0), (0, 1)] and again[2] == []
+    assert first[2] == [(0, 1)] and again[2] == []
     for one in (first, again):
         assert_same_bits(one, go(tasks, None, interleave=True))
 
@@ -316,28 +318,106 @@ def test_a_finished_run_is_read_and_not_trained_again(data, tmp_path):
     first, again = (go(tasks, file) for _ in range(2))
     assert first[2] and not again[2]
     assert_same_bits(again, first)
-    assert again[0].seconds >= torch.load(file)["history"][-1] > 0  # it took that, not no time
+    assert again[0].seconds >= checkpoints.load(file)["place"]["seconds"] > 0  # not no time
 
 
-@pytest.mark.parametrize("nth", [1, 2, 3])
-def test_a_checkpoint_cut_off_while_it_is_written_does_no_harm(data, tmp_path, monkeypatch, nth):
-    tasks, file, save, calls = split_classes(data)[:3], tmp_path / "run.pt", torch.save, []
+@pytest.mark.parametrize("nth", [1, 2, 3, 6])
+def test_a_checkpoint_that_is_not_finished_does_no_harm(data, tmp_path, monkeypatch, nth):
+    tasks, file, replace, calls = split_classes(data)[:3], tmp_path / "run.pt", os.replace, []
 
-    def dies(what, target):
-        save(what, target)
-        calls.append(target)
+    def dies(*names):
+        calls.append(names)
         if len(calls) == nth:
-            target.write_bytes(target.read_bytes()[:1000])
             raise StopError
-    monkeypatch.setattr(torch, "save", dies)
+        replace(*names)
+    monkeypatch.setattr(os, "replace", dies)
     with pytest.raises(StopError):
         go(tasks, file)
-    assert file.exists() == (nth > 1)
-    assert [f for f in tmp_path.iterdir() if f != file] == calls[-1:]
+    assert list(tmp_path.iterdir()) == [file] * (nth > 1)
     rest = go(tasks, file)
-    assert len(rest[2]) == 2 * (4 - nth)
+    assert len(rest[2]) == 7 - nth
     assert_same_bits(rest, go(tasks, None))
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_damaged_checkpoint_is_not_used_and_the_run_begins_again(data, tmp_path):
+    tasks, file = split_classes(data)[:3], tmp_path / "run.pt"
+    with pytest.raises(StopError):
+        go(tasks, file, stop=4)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.warns(RuntimeWarning, match="run.pt is damaged"):
+        again = go(tasks, file)
+    assert len(again[2]) == 6
+    assert_same_bits(again, go(tasks, None))
+
+
+# ---------------------------------------------------------------------- a shared first task
+
+WATCH = {"measure": lambda net: SynapticIntelligence(net, strength=0)}
+
+
+@pytest.mark.parametrize("settings", [{}, {"reset_optimizer": False}, {"every_epoch": "own"}],
+                         ids=str)
+@pytest.mark.parametrize("measure", MEASURES)
+def test_a_run_that_takes_its_first_task_over_has_the_same_bits(data, tmp_path, measure, settings):
+    """Dropout's random numbers, Adam's moments and the path integral included."""
+    tasks, first = split_classes(data)[:3], tmp_path / "first.pt"
+    settings = settings | {"heads": [2] * 3}
+    go(tasks[:1], first, **WATCH, **settings)
+    alone = go(tasks, None, measure=measure, **settings)
+    shared = go(tasks, tmp_path / "run.pt", measure=measure, begin=first, **settings)
+    assert shared[2] == alone[2][2:]  # it trained the others itself
+    assert_same_bits(shared, alone)
+    with pytest.raises(StopError):  # and goes on from its own checkpoint, once there is one
+        go(tasks, tmp_path / "other.pt", measure=measure, begin=first, stop=1, **settings)
+    rest = go(tasks, tmp_path / "other.pt", measure=measure, begin=first, **settings)
+    assert rest[2] == alone[2][3:]
+    assert_same_bits(rest, alone)
+
+
+def test_the_first_task_counts_in_the_time_that_a_run_took(data, tmp_path):
+    tasks, first = split_classes(data)[:2], tmp_path / "first.pt"
+    go(tasks[:1], first, heads=[2] * 2, **WATCH)
+    saved = checkpoints.load(first)
+    saved["place"]["seconds"] = 1000.0
+    checkpoints.save(first, saved)
+    assert 1000 < go(tasks, None, begin=first)[0].seconds < 1100
+
+
+@pytest.mark.parametrize(("changed", "named"), [
+    ({"seed": 1}, "seed"), ({"epochs": 3}, "epochs"), ({"batch_size": 4}, "batch_size"),
+    ({"dropout": 0.25}, "network"), ({"lr": 0.02}, "optimizer"), ({"start": 1}, "start")])
+def test_a_first_task_that_was_trained_otherwise_is_refused(data, tmp_path, changed, named):
+    tasks, first = split_classes(data)[:3], tmp_path / "first.pt"
+    go(tasks[:1], first, heads=[2] * 3, **WATCH)
+    with pytest.raises(ValueError, match=f"first.pt belongs to another run, .* its {named}"):
+        go(tasks, None, begin=first, **changed)
+    with pytest.raises(ValueError, match="differs in its task 1"):
+        go(tasks[1:], None, begin=first, heads=[2] * 3)
+
+
+@pytest.mark.parametrize("measure", [None, "EWC"])
+def test_a_first_task_that_is_not_whole_or_was_not_watched_is_refused(data, tmp_path, measure):
+    tasks, first = split_classes(data)[:2], tmp_path / "first.pt"
+    with pytest.raises(StopError):
+        go(tasks[:1], first, heads=[2] * 2, stop=1, **WATCH)
+    with pytest.raises(ValueError, match="does not hold a whole first task"):
+        go(tasks, None, begin=first)
+    first.unlink()
+    go(tasks[:1], first, heads=[2] * 2, measure=measure)
+    with pytest.raises(ValueError, match="watched by SynapticIntelligence"):
+        go(tasks, None, begin=first)
+
+
+def test_a_first_task_that_is_damaged_is_trained_again(data, tmp_path):
+    tasks, first = split_classes(data)[:2], tmp_path / "first.pt"
+    first.write_bytes(b"no checkpoint")
+    with pytest.warns(RuntimeWarning, match="first.pt is damaged"):
+        again = go(tasks, None, begin=first)
+    assert len(again[2]) == 4
+    assert_same_bits(again, go(tasks, None))
 
 
 @pytest.mark.parametrize(("changed", "named"), [
@@ -366,12 +446,12 @@ def test_the_checkpoint_of_other_tasks_is_refused(data, tmp_path):
     file = tmp_path / "run.pt"
     go(split_classes(data)[:2], file)
     for other in (split_classes(data)[:1], split_classes(data)[1:3]):
-        with pytest.raises(ValueError, match="differs in its tasks"):
+        with pytest.raises(ValueError, match="differs in its task"):
             go(other, file, heads=[2] * 2)
     pixels, other_pixels = (permute_pixels(data, 2, seed=seed) for seed in (0, 1))
     file.unlink()
     go(pixels, file, heads=10)
-    with pytest.raises(ValueError, match="differs in its tasks"):
+    with pytest.raises(ValueError, match="differs in its task 2"):
         go(other_pixels, file, heads=10)
 
 

@@ -4,15 +4,17 @@ import argparse
 import ast
 import random
 import sys
-from dataclasses import fields, replace
 from pathlib import Path
 
 from si_tutorial.experiments import protocols, store
-from si_tutorial.experiments.runs import METHODS, SCENARIOS, Run, execute
+from si_tutorial.experiments.runs import execute
+from si_tutorial.experiments.settings import CONTROLS, METHODS, SCENARIOS, Run
 
-# what --with can change; the others have options of their own
-CHANGEABLE = [field.name for field in fields(Run) if field.name not in
-              ("experiment", "scenario", "method", "strength", "damping", "seed")]
+# what --with cannot change, since it has an option of its own
+OPTIONS = ("experiment", "scenario", "method", "strength", "damping", "seed")
+CHANGEABLE = [name for name in dict.fromkeys(
+    name for base, _ in protocols.EXPERIMENTS.values() for name in base.fields)
+    if name not in OPTIONS]
 
 
 def add_commands(commands: "argparse._SubParsersAction") -> None:
@@ -30,7 +32,7 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
     grid = run.add_argument_group("a grid of your own, in place of the published runs (any of "
                                   "these chooses it)")
     grid.add_argument("--scenario", nargs="+", choices=SCENARIOS)
-    grid.add_argument("--method", nargs="+", choices=METHODS)
+    grid.add_argument("--method", nargs="+", choices=METHODS + CONTROLS)
     grid.add_argument("--strength", nargs="+", type=float, help="c; default: five per method")
     grid.add_argument("--damping", nargs="+", type=float, help="ξ of SI; default: the authors'")
     grid.add_argument("--seeds", type=_count, metavar="N", help="the seeds 0 to N-1; default: 3")
@@ -54,8 +56,8 @@ def show_list(args: argparse.Namespace) -> int:
         records = store.published(name)
         wanted = set(protocol(records))
         done = wanted & {Run.of(record) for record in records}
-        print(f"{name}: {base.tasks} tasks, 784-{'-'.join(map(str, base.hidden))}, {base.epochs} "
-              f"epochs of batches of {base.batch_size}; {len(done)} of {len(wanted)} runs "
+        print(f"{name}: {base.data.tasks} tasks, {base.network}, {base.training.epochs} epochs of "
+              f"batches of {base.training.batch_size}; {len(done)} of {len(wanted)} runs "
               f"published.\n  {protocol.__doc__.splitlines()[0]}")
     return 0
 
@@ -81,8 +83,8 @@ def _protocol(args: argparse.Namespace):
     if all(option is None for option in (args.scenario, args.method, args.strength, args.damping,
                                          args.seeds, args.changes)):
         return published
-    bases = [replace(protocols.in_scenario(base, name), **dict(args.changes or ()))
-             for name in args.scenario or [base.scenario]]
+    bases = [protocols.in_scenario(base, name).replace(**dict(args.changes or ()))
+             for name in args.scenario or [base.data.scenario]]
     wanted = protocols.grid(bases, args.method or METHODS, args.strength or (), args.damping or (),
                             3 if args.seeds is None else args.seeds)
     return lambda records: wanted
@@ -109,7 +111,10 @@ def check_line(args: argparse.Namespace) -> int:
     from si_tutorial.experiments import report
 
     records = store.published(args.experiment)
-    number = random.randint(1, max(1, len(records))) if args.line is None else args.line
+    if not records:
+        print(f"no run of {args.experiment} is published yet: `run {args.experiment}` makes them")
+        return 1
+    number = random.randint(1, len(records)) if args.line is None else args.line
     if not 1 <= number <= len(records):
         print(f"line {number} of {args.experiment} is not published: it has "
               f"{len(records)} lines")

