@@ -110,7 +110,7 @@ def in_bfloat16(network: MultiHeadNetwork) -> MultiHeadNetwork:
             return forward(x, task).float()
 
     network.forward = autocast  # type: ignore[method-assign]
-    return network.to(memory_format=torch.channels_last)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 @torch.no_grad()

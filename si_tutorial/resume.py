@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ class Place:
     seconds: float = 0.0
 
 
-def call(state: dict, tasks: Sequence[Task], **settings) -> dict:
+def call(state: dict, tasks: Sequence[Task], **settings: Any) -> dict:
     """What a call must have in common with the one whose checkpoint it goes on from."""
     measures = {name: [type(one).__name__, {word: value for word, value in vars(one).items()
                                             if isinstance(value, bool | int | float | str)}]

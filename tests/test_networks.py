@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 from torch import nn
 
-from si_tutorial.networks import conv_net, mlp
+from si_tutorial.networks import conv_net, in_bfloat16, mlp
 
 BUILDERS = pytest.mark.parametrize("build", [mlp, conv_net])
 
@@ -135,3 +135,33 @@ def test_what_cannot_work_is_refused_with_the_value_in_the_message(call, message
 @pytest.mark.parametrize("network", [mlp([2]), conv_net([2], channels=1, side=28)])
 def test_an_empty_batch_gives_no_logits(network):
     assert network(torch.rand(0, 1, 28, 28), 0).shape == (0, 2)
+
+
+# ------------------------------------------------------------------------------- bfloat16
+
+def test_in_bfloat16_only_the_forward_pass_is_rounded():
+    """Weights, gradients and logits stay float32; the logits are those of rounded products."""
+    plain, rounded = (conv_net([3, 2], seed=1, head_weights="random") for _ in range(2))
+    assert in_bfloat16(rounded) is rounded
+    x = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    for net in (plain, rounded):
+        net.eval()(x, 1).square().sum().backward()
+    assert rounded(x, 1).dtype == torch.float32
+    assert {p.dtype for p in rounded.parameters()} == {torch.float32}
+    assert not torch.equal(plain(x, 1), rounded(x, 1))
+    assert torch.allclose(plain(x, 1), rounded(x, 1), atol=0.02)
+    for one, other in zip(plain.body.parameters(), rounded.body.parameters(), strict=True):
+        assert torch.equal(one, other) and other.grad.dtype == torch.float32
+        assert (one.grad - other.grad).norm() < 0.1 * one.grad.norm()
+    assert rounded.body[0].weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_in_bfloat16_a_step_is_seen_by_the_next_forward_pass():
+    """Autocast keeps rounded weights only as long as it lasts, which is one forward pass."""
+    net = in_bfloat16(conv_net(2, head_weights="random")).eval()
+    x = torch.rand(2, 3, 32, 32)
+    before = net(x)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(2)
+    assert not torch.allclose(before, net(x))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from si_tutorial import datasets, training
-from si_tutorial.experiments import protocols, provenance, runs
+from si_tutorial import checkpoints, datasets, training
+from si_tutorial.experiments import protocols, provenance, report, runs
 from si_tutorial.experiments.runs import PENALTIES, execute
 from si_tutorial.experiments.settings import METHODS, SCENARIOS, Run
 from si_tutorial.importance import SynapticIntelligence
@@ -413,3 +413,208 @@ def test_where_nothing_was_earned_there_is_no_correlation(run_data):
     record = execute(tiny(tasks=2, epochs=1, batch_size=120, correlate=True))
     assert record["correlation"] == {"layer 1": [[None, None], [None, None]]}
     json.dumps(record, allow_nan=False)
+
+
+# ------------------------------------------------------------------------------------- CIFAR
+
+CIFAR = protocols.CIFAR.replace(epochs=2, batch_size=16, tasks=3)
+
+
+def in_colour(name, classes, each):
+    """32×32 images in colour, so many of each class to train on, and two to test on."""
+    generator = torch.Generator().manual_seed(0)
+
+    def part(each):
+        y = torch.arange(classes).repeat(each)
+        x = torch.randint(0, 128, (len(y), 3, 32, 32), generator=generator, dtype=torch.uint8)
+        x.flatten(1)[torch.arange(len(y)), 30 * y] = 255
+        return x, y
+    return datasets.Dataset(name, *part(each), *part(2), source="made up", complete=True)
+
+
+@pytest.fixture
+def cifar_data(monkeypatch):
+    there = {"cifar10": in_colour("cifar10", 10, 4), "cifar100": in_colour("cifar100", 100, 4)}
+    monkeypatch.setattr(runs, "_dataset", there.__getitem__)
+    monkeypatch.setattr(runs, "_digest", runs._digest.__wrapped__)
+    return there
+
+
+def test_cifar_is_ten_classes_of_one_set_and_then_the_others_tens_in_order(cifar_data):
+    tasks = runs.sequence(protocols.CIFAR)
+    assert [task.index for task in tasks] == list(range(6))
+    for task, (name, start) in zip(tasks, [("cifar10", 0), *(("cifar100", 10 * i)
+                                                            for i in range(5))], strict=True):
+        data = cifar_data[name]
+        mine = (data.y_train >= start) & (data.y_train < start + 10)
+        assert torch.equal(task.x_train, data.x_train[mine])
+        assert torch.equal(task.y_train, data.y_train[mine] - start)
+    later = runs.sequence(protocols.CIFAR.replace(start=1, tasks=2))
+    assert [task.index for task in later] == [0, 1]
+    for one, other in zip(later, tasks[1:3], strict=True):
+        assert torch.equal(one.x_train, other.x_train) and one.name == other.name
+    with pytest.raises(ValueError, match="got tasks=9 from start=3"):
+        runs.sequence(protocols.CIFAR.replace(start=3, tasks=9))
+
+
+def test_cifars_held_out_images_are_drawn_at_random_and_the_same_for_every_run(cifar_data):
+    cifar_data |= {"cifar10": in_colour("cifar10", 10, 60), "cifar100": in_colour("c", 100, 12)}
+    whole, tasks = (runs.sequence(CIFAR.replace(held_out=count)) for count in (0, 450))
+    again = runs.sequence(CIFAR.replace(held_out=450, seed=5, method="L2", strength=1.0))
+    for full, task, same in zip(whole, tasks, again, strict=True):
+        assert torch.equal(task.x_train, same.x_train) and torch.equal(task.x_test, same.x_test)
+        train, test, both = ({image.numpy().tobytes() for image in x}
+                             for x in (task.x_train, task.x_test, full.x_train))
+        assert train | test == both and not train & test
+    last = {image.numpy().tobytes() for image in cifar_data["cifar10"].x_train[-450:]}
+    drawn = {image.numpy().tobytes() for image in tasks[0].x_test}
+    assert len(drawn) == len(last) == 450 and 250 < len(drawn & last) < 400
+
+
+def test_a_cifar_line_names_both_data_sets_by_the_digest_of_their_files(cifar_data):
+    record = execute(CIFAR.replace(tasks=1, epochs=1, batch_size=40))
+    known = [datasets.digest({key: value.numpy().transpose(0, 2, 3, 1) if value.ndim == 4
+                              else value.numpy() for key in datasets.KEYS
+                              for value in [getattr(data, key)]}) for data in cifar_data.values()]
+    assert record["data_digest"] == " ".join(known)
+    assert record["data_source"].count("made") == 0 and record["data_source"].count(";") == 1
+
+
+def accuracy_of(net, task):
+    return training.evaluate(net, [task])[0].round(6)
+
+
+def alone(run, tasks, *chosen, body=True):
+    """A loop of its own: the network after training on the chosen tasks in turn."""
+    net = runs.network(run)
+    torch.manual_seed(run.seed)
+    order = torch.Generator().manual_seed(run.seed)
+    optimizer = torch.optim.Adam(net.parameters(), lr=run.training.learning_rate, fused=True)
+    for place, index in enumerate(chosen):
+        if place == 1:
+            net.body.requires_grad_(body)
+        for _ in range(run.training.epochs):
+            training.train_epoch(net, ((tasks[index], x, y) for x, y in tasks[index].batches(
+                run.training.batch_size, generator=order)), optimizer)
+        optimizer.state.clear()
+    return net
+
+
+def test_alone_every_task_has_a_fresh_network(cifar_data):
+    run = CIFAR.replace(schedule="alone")
+    tasks, record = runs.sequence(run), execute(run)
+    own = [accuracy_of(alone(run, tasks, i), tasks[i]) for i in range(3)]
+    start = [accuracy_of(runs.network(run), task) for task in tasks]
+    assert record["accuracy"] == [[own[0], *start[1:]], [*own[:2], start[2]], own]
+    assert record["at_start"] == start
+    assert [curve[-1] for curve in record["curve"]] == own
+
+
+def test_first_then_one_gives_every_task_a_copy_that_knows_the_first(cifar_data):
+    run = CIFAR.replace(schedule="first, then one")
+    tasks, record = runs.sequence(run), execute(run)
+    own = [accuracy_of(alone(run, tasks, 0), tasks[0]),
+           *(accuracy_of(alone(run, tasks, 0, i), tasks[i]) for i in (1, 2))]
+    assert record["accuracy"][-1] == own
+    in_sequence = execute(CIFAR)["accuracy"]
+    assert record["accuracy"][1] == [own[0], own[1], record["at_start"][2]]
+    assert in_sequence[1][1] == own[1]  # the second task begins as it does in sequence
+
+
+def test_first_then_heads_moves_no_weight_of_the_body_after_the_first_task(cifar_data, tmp_path):
+    run = CIFAR.replace(schedule="first, then heads")
+    tasks, record = runs.sequence(run), execute(run, checkpoints=tmp_path)
+    assert record["accuracy"][-1] == [accuracy_of(alone(run, tasks, 0, 1, 2, body=False), task)
+                                      for task in tasks]
+    last = checkpoints.load(tmp_path / f"{run.key}.pt")["state"]["network"]
+    first = checkpoints.load(tmp_path / f"{run.first_task}.pt")["state"]["network"]
+    for name, value in first.items():
+        assert torch.equal(value, last[name]) == (not name.startswith(("heads.1", "heads.2")))
+
+
+@pytest.mark.parametrize("run", [
+    CIFAR.replace(correlate=True), protocols.authors(CIFAR).replace(correlate=True),
+    CIFAR.replace(schedule="alone"), CIFAR.replace(schedule="first, then one"),
+    CIFAR.replace(schedule="first, then heads"),
+    protocols.authors(CIFAR).replace(method="shuffled SI"),
+    CIFAR.replace(method="joint")], ids=report.label)
+def test_every_strategy_that_is_killed_in_any_epoch_goes_on_to_the_same_result(
+        cifar_data, tmp_path, run):
+    whole, trained = result(run), []
+
+    def stop_once(task, epoch):
+        trained.append((task, epoch))
+        if len(trained) in (1, 3, 4, 6):
+            raise StopError
+    for _ in range(5):
+        try:
+            assert result(run, checkpoints=tmp_path, after_epoch=stop_once) == whole
+        except StopError:
+            continue
+        break
+    assert len(trained) <= 6 * 3 + 4
+
+
+def test_damaged_notes_are_made_again(cifar_data, tmp_path):
+    run = CIFAR.replace(correlate=True)
+    whole = result(run, checkpoints=tmp_path)
+    (tmp_path / f"{run.key}.task1.pt").write_bytes(b"damaged")
+    with pytest.warns(RuntimeWarning, match="task1.pt is damaged"):
+        assert result(run, checkpoints=tmp_path) == whole
+
+
+def test_what_a_run_tells_beside_its_accuracy_is_what_it_says(cifar_data):
+    run = protocols.authors(CIFAR).replace(correlate=True)
+    record, tasks, net = execute(run), runs.sequence(run), runs.network(run)
+    si = runs.measure(run, net)
+    optimizer = torch.optim.Adam(net.parameters(), lr=run.training.learning_rate, fused=True)
+    si.attach(optimizer)
+    sums, on_training = [], []
+
+    def note(task):
+        sums.append([si.path_integral[f"body.{layer}.weight"].double().sum().item()
+                     for layer in (0, 2, 6, 8, 13)])
+        on_training.append((net.eval()(tasks[task].x_train.float() / 255, task).argmax(1)
+                            == tasks[task].y_train).double().mean().item())
+    training.train(net, tasks, optimizer, epochs=2, batch_size=16, measure=si, progress=False,
+                   before_consolidate=note)
+    assert record["training_accuracy"] == pytest.approx(on_training, abs=1e-6)
+    assert list(record["spread"]) == list(record["correlation"]) == [
+        f"layer {i}" for i in range(1, 6)]
+    for i, (spread, layer) in enumerate(zip(record["spread"].values(), (0, 2, 6, 8, 13),
+                                            strict=True)):
+        importance = si.importance[f"body.{layer}.weight"].double()
+        assert spread["path_integral"] == pytest.approx([task[i] for task in sums], rel=1e-5)
+        assert spread["importance"] == pytest.approx(importance.sum().item(), rel=1e-5)
+        assert spread["units"] == pytest.approx(importance.flatten(1).sum(1).tolist(), rel=1e-5)
+    assert np.shape(record["curve"]) == (3, 2)
+    assert [curve[-1] for curve in record["curve"]] == np.diagonal(record["accuracy"]).tolist()
+
+
+def test_weight_decay_is_decoupled_and_changes_the_training(run_data, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.optim, "AdamW", lambda params, **settings: asked.append(
+        settings["weight_decay"]) or torch.optim.Adam(params, lr=settings["lr"]))
+    execute(tiny(weight_decay=0.3))
+    assert asked == [0.3]
+
+
+# --------------------------------------------------------------------------------- controls
+
+def test_shuffled_si_protects_as_much_and_not_the_same_weights(run_data):
+    def importances(method):
+        run = tiny("SI").replace(method=method, tasks=2)
+        net, tasks = runs.network(run), runs.sequence(run)
+        optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+        measure = runs.measure(run, net).attach(optimizer)
+        training.train(net, tasks[:1], optimizer, epochs=2, batch_size=8, measure=measure,
+                       progress=False)
+        return measure.importance
+
+    si, shuffled = importances("SI"), importances("shuffled SI")
+    for name in si:
+        one, other = si[name].flatten(), shuffled[name].flatten()
+        assert torch.equal(one.sort().values, other.sort().values)
+        if name == "body.0.weight":
+            moved = (one != other)[one > 0].double().mean()
+            assert moved > 0.9

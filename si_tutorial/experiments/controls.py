@@ -1,7 +1,9 @@
 """Controls: what takes one thing away from a method, to see whether that thing matters."""
 
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from si_tutorial.importance import SynapticIntelligence
 
@@ -13,7 +15,7 @@ class ShuffledSynapticIntelligence(SynapticIntelligence):
     same distribution of stiffness in each layer and knows nothing of which weight mattered.
     """
 
-    def __init__(self, network, *, seed: int, **settings):
+    def __init__(self, network: nn.Module, *, seed: int, **settings: Any):
         super().__init__(network, **settings)
         self.seed = seed
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from si_tutorial import checkpoints, training
 from si_tutorial.experiments.settings import Run
+from si_tutorial.importance import QuadraticPenalty
 from si_tutorial.tasks import Task
 
 NOTHING = {"correlation": None, "spread": None, "curve": None, "training_accuracy": None}
@@ -19,7 +21,7 @@ class Notes:
     def __init__(self, run: Run, folder: Path):
         self._run, self._folder = run, folder
 
-    def keep(self, task: Task, network, penalty) -> None:
+    def keep(self, task: Task, network: nn.Module, penalty: QuadraticPenalty | None) -> None:
         """Note what will not be there any more when the task's measure is consolidated."""
         content: dict = {}
         if self._run.correlate:
@@ -31,7 +33,8 @@ class Notes:
         if content:
             checkpoints.save(self._file(task.index), content)
 
-    def results(self, tasks: int, curves: np.ndarray, penalty) -> dict | None:
+    def results(self, tasks: int, curves: np.ndarray, penalty: QuadraticPenalty | None
+                ) -> dict | None:
         """What a line of a store tells of them; None if a file was damaged or is not there.
 
         "correlation": layer → Pearson correlation of ω between tasks over the layer's weights,
