@@ -25,10 +25,10 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks unit pages draft address serve lab lint types data bench memory newest clean FORCE
+.PHONY: help book test notebooks unit pages draft address serve lab lint types data bench bench-cifar memory newest clean FORCE
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
 
 book: _build/html/.complete  ## execute the notebooks and build the book at _build/html/
 	@echo "The book: _build/html/index.html"
@@ -69,6 +69,9 @@ data: .venv/.complete  ## fetch MNIST (again, if it failed)
 
 bench: .venv/.complete  ## speed, as ratios in one run (installs Avalanche into .venv-peers)
 	$(BIN)/python benchmarks/split_mnist.py
+
+bench-cifar: .venv/.complete  ## speed of a step on CIFAR, as ratios
+	$(BIN)/python benchmarks/cifar.py
 
 memory: .venv/.complete  ## execute every notebook and tell its peak memory (Binder has 2 GB)
 	$(ONE_THREAD) $(BIN)/python tools/memory.py $(NOTEBOOKS)

@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -57,7 +56,7 @@ def matrix_products(steps):
 def seed(number, epochs, steps):
     """Seconds of one seed as the runner makes it, and of its bare matrix products; one thread."""
     torch.set_num_threads(1)
-    record = execute(replace(protocols.authors(protocols.SPLIT), seed=number, epochs=epochs))
+    record = execute(protocols.authors(protocols.SPLIT).replace(seed=number, epochs=epochs))
     return {"a seed of the runner": record["seconds"],
             "bare matrix products": matrix_products(steps)}
 

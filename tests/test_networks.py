@@ -152,7 +152,7 @@ def test_in_bfloat16_only_the_forward_pass_is_rounded():
     assert torch.allclose(plain(x, 1), rounded(x, 1), atol=0.02)
     for one, other in zip(plain.body.parameters(), rounded.body.parameters(), strict=True):
         assert torch.equal(one, other) and other.grad.dtype == torch.float32
-        assert (one.grad - other.grad).norm() < 0.1 * one.grad.norm()
+        assert (one.grad - other.grad).norm() < 0.2 * one.grad.norm()
     assert rounded.body[0].weight.is_contiguous(memory_format=torch.channels_last)
 
 

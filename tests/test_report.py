@@ -270,7 +270,7 @@ def test_elsewhere_the_accuracy_lies_in_the_prediction_interval_of_all_seeds():
         assert report.agrees(STORED[0], again, STORED) == expected
 
 
-def test_the_spread_is_that_of_the_method_and_the_mean_that_of_the_setting():
+def test_the_spread_is_pooled_over_the_strengths_beside_and_the_mean_is_the_settings_own():
     pair = seeds(SI.replace(strength=2.0), 0.5, 0.53)
     low, high = metrics.prediction_interval([0.98, 0.99, 1.0], 0.999, alike=[[0.5, 0.53]])
     own = metrics.prediction_interval([0.98, 0.99, 1.0], 0.999)
@@ -278,11 +278,13 @@ def test_the_spread_is_that_of_the_method_and_the_mean_that_of_the_setting():
     for score, expected in ((low + 1e-9, True), (low - 1e-9, False), (high + 1e-9, False)):
         again = line(SI, score, score, machine="another one")
         assert report.agrees(STORED[0], again, STORED + pair) == expected
-        other = [*seeds(BASE, 0.1, 0.9), *seeds(protocols.in_scenario(SI, "class"), 0.1, 0.9)]
+        other = [*seeds(BASE, 0.1, 0.9), *seeds(protocols.in_scenario(SI, "class"), 0.1, 0.9),
+                 *seeds(SI.replace(strength=20.0), 0.1, 0.9), *seeds(SI.replace(epochs=1), 0.1, 0.9),
+                 *seeds(SI.replace(damping=0.1), 0.1, 0.9)]
         assert report.agrees(STORED[0], again, STORED + pair + other) == expected
-    one = seeds(SI.replace(damping=0.5), 0.7)  # one seed is judged by the others' spread
-    inside, outside = (line(SI.replace(damping=0.5), score, machine="another one")
-                       for score in (0.71, 0.2))
+    beside = SI.replace(damping=5e-3, held_out=100)  # one seed is judged by the others' spread
+    one = seeds(beside, 0.7)
+    inside, outside = (line(beside, score, machine="another one") for score in (0.71, 0.2))
     assert report.agrees(one[0], inside, STORED + one)
     assert not report.agrees(one[0], outside, STORED + one)
 
@@ -301,7 +303,7 @@ def test_one_seed_cannot_judge_another_set_up():
     alone, again = seeds(SI, 0.9), line(SI, 0.9, 0.9, machine="another one")
     assert report.agrees(alone[0], line(SI, 0.9, 0.9), alone)
     for records in (alone, seeds(SI, 0.9, None)):
-        with pytest.raises(ValueError, match=r"no setting .* choose another line"):
+        with pytest.raises(ValueError, match=r"neither this setting .* choose another line"):
             report.agrees(records[0], again, records)
 
 

@@ -133,7 +133,9 @@ def check_line(args: argparse.Namespace) -> int:
     except ValueError as why:
         print(why)
         return 1
-    print(f"{'the same' if same else 'another'} set-up: {'agrees' if agrees else 'DIFFERS'}")
+    digits = "every digit is the same" if record["accuracy"] == again["accuracy"] else ""
+    print(f"{'the same' if same else 'another'} set-up: {'agrees' if agrees else 'DIFFERS'}"
+          f"{digits and f', and {digits}'}")
     return 0 if agrees else 1
 
 

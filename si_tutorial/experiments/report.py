@@ -138,10 +138,8 @@ def agrees(record: dict, again: dict, records: Iterable[dict]) -> bool:
     """Whether a recomputed record confirms the one that is stored.
 
     With the same set-up its accuracies are the same numbers; elsewhere, where sums are rounded in
-    another order, the accuracy after the last task lies in the 99.9 % prediction interval of the
-    stored seeds of its setting, whose spread is pooled over all settings of the same method and
-    scenario. A run that failed is confirmed by one that fails. Raises ValueError if there is no
-    such interval.
+    another order, the accuracy after the last task lies in the interval of `elsewhere`. A run that
+    failed is confirmed by one that fails. Raises ValueError if there is no such interval.
     """
     if same_setup(record, again) or not (record["accuracy"] and again["accuracy"]):
         return record["accuracy"] == again["accuracy"]
@@ -152,21 +150,31 @@ def agrees(record: dict, again: dict, records: Iterable[dict]) -> bool:
 def elsewhere(record: dict, records: Iterable[dict]) -> tuple[float, float]:
     """The 99.9 % prediction interval for the accuracy of this record's run on another machine.
 
-    Around the mean of the stored seeds of its setting; the spread is pooled over all settings of
-    the same method and scenario. Raises ValueError if none of them has two seeds to tell it.
+    Around the mean of the stored seeds of its setting. The spread is pooled over that setting and
+    those beside it: up to a factor of ten in strength and damping, on the test set or on held-out
+    images. Raises ValueError if none of them has two seeds to tell it.
     """
     mine = Run.of(record).replace(seed=0)
-    alike = {run: [metrics.average_accuracy(r["accuracy"]) for r in group if r["accuracy"]]
-             for run, group in by_setting(records).items()
-             if (run.method.name, run.data.scenario) == (mine.method.name, mine.data.scenario)}
-    seeds = alike.pop(mine)
+    beside = {run: [metrics.average_accuracy(r["accuracy"]) for r in group if r["accuracy"]]
+              for run, group in by_setting(records).items() if _are_beside(run, mine)}
+    seeds = beside.pop(mine)
     try:
         return metrics.prediction_interval(
-            seeds, level=0.999, alike=[group for group in alike.values() if group])
+            seeds, level=0.999, alike=[group for group in beside.values() if group])
     except ValueError:
-        raise ValueError("no setting of this method and scenario has two finished seeds in the "
-                         "store, so there is no spread to judge another set-up by: choose another "
-                         "line") from None
+        raise ValueError("neither this setting nor one with a strength beside it has two finished "
+                         "seeds in the store, so there is no spread to judge another set-up by: "
+                         "choose another line") from None
+
+
+def _are_beside(one: Run, other: Run) -> bool:
+    settings = {"strength": other.method.strength, "damping": other.method.damping,
+                "held_out": other.data.held_out}
+    if one.method.name != other.method.name or one.replace(**settings) != other:
+        return False
+    pairs = ((one.method.strength, other.method.strength),
+             (one.method.damping, other.method.damping))
+    return all(a == b or max(a, b) <= 10.001 * min(a, b) for a, b in pairs)
 
 
 def _interval(bounds: tuple[float, float]) -> str:

@@ -1,0 +1,94 @@
+"""A step on CIFAR as in the paper, as ratios in one process: `make bench-cifar`.
+
+Ratios of steps of the paper's network (batches of 256, Adam, one thread) to its bare convolutions
+and matrix products, forward and backward, in the same precision and memory order: without SI and
+with it, in float32 and in bfloat16. And bfloat16 to float32. All are timed in turn, a few steps
+each, and each ratio is taken turn by turn, so that a busy machine slows both.
+"""
+
+import argparse
+import statistics
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from si_tutorial.experiments import protocols
+from si_tutorial.experiments.runs import measure, network
+
+STEPS = 4   # of one kind in each turn
+BATCH = protocols.CIFAR.training.batch_size
+
+
+def step(run):
+    """A function that makes one training step of the run, on random images."""
+    net = network(run).train()
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
+    if (penalty := measure(run, net)) is not None:
+        penalty.attach(optimizer)
+        for importance in penalty.importance.values():
+            importance.fill_(1e-3)  # as after a task: there is something to protect
+    x, y = torch.rand(BATCH, 3, 32, 32), torch.randint(0, 10, (BATCH,))
+
+    def one():
+        loss = F.cross_entropy(net(x, 0), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return one
+
+
+def products(run):
+    """A function that does the step's convolutions and matrix products, and nothing else."""
+    net = network(run)
+    kept, layers = [], [*(m for m in net.body if isinstance(m, nn.Conv2d | nn.Linear)),
+                        net.heads[0]]
+    for layer in layers:
+        layer.register_forward_hook(lambda layer, x, y: kept.append((layer, x[0], y)))
+    net(torch.rand(BATCH, 3, 32, 32), 0)
+    dtype = getattr(torch, run.training.precision)
+    work = []
+    for layer, x, y in kept:
+        x = x.detach().to(dtype).requires_grad_(layer is not layers[0])  # no gradient for images
+        work.append((layer.to(dtype), x, torch.ones_like(y, dtype=dtype)))
+
+    def one():
+        for layer, x, gradient in work:
+            inputs = [t for t in (x, *layer.parameters()) if t.requires_grad]
+            torch.autograd.grad(layer(x), inputs, gradient)
+    return one
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--turns", type=int, default=10)
+    turns = parser.parse_args().turns
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    work = {}
+    for precision in ("bfloat16", "float32"):
+        run = protocols.CIFAR.replace(precision=precision)
+        work[precision, "products"] = products(run)
+        work[precision, "plain"] = step(run)
+        work[precision, "SI"] = step(protocols.authors(run))
+    seconds = {name: [] for name in work}
+    for turn in range(turns + 1):
+        for name, one in work.items():
+            start = time.perf_counter()
+            for _ in range(STEPS):
+                one()
+            if turn:  # the first one warms up
+                seconds[name].append((time.perf_counter() - start) / STEPS)
+    for one, other in [*(((p, kind), (p, "products")) for p in ("bfloat16", "float32")
+                         for kind in ("plain", "SI")),
+                       *(((p, "SI"), (p, "plain")) for p in ("bfloat16", "float32")),
+                       (("bfloat16", "plain"), ("float32", "plain"))]:
+        ratios = [a / b for a, b in zip(seconds[one], seconds[other], strict=True)]
+        print(f"{' '.join(one):>16} / {' '.join(other):<18} {statistics.median(ratios):.2f} "
+              f"({min(ratios):.2f} to {max(ratios):.2f}); {statistics.median(seconds[one]):.3f} s "
+              "a step")
+
+
+if __name__ == "__main__":
+    main()
