@@ -279,8 +279,8 @@ def test_the_spread_is_pooled_over_the_strengths_beside_and_the_mean_is_the_sett
         again = line(SI, score, score, machine="another one")
         assert report.agrees(STORED[0], again, STORED + pair) == expected
         other = [*seeds(BASE, 0.1, 0.9), *seeds(protocols.in_scenario(SI, "class"), 0.1, 0.9),
-                 *seeds(SI.replace(strength=20.0), 0.1, 0.9), *seeds(SI.replace(epochs=1), 0.1, 0.9),
-                 *seeds(SI.replace(damping=0.1), 0.1, 0.9)]
+                 *(seed for change in ({"strength": 20.0}, {"epochs": 1}, {"damping": 0.1})
+                   for seed in seeds(SI.replace(**change), 0.1, 0.9))]
         assert report.agrees(STORED[0], again, STORED + pair + other) == expected
     beside = SI.replace(damping=5e-3, held_out=100)  # one seed is judged by the others' spread
     one = seeds(beside, 0.7)
