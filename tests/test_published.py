@@ -7,7 +7,8 @@ import pytest
 
 from si_tutorial import datasets, metrics
 from si_tutorial.experiments import protocols, report, store
-from si_tutorial.experiments.runs import Run, execute
+from si_tutorial.experiments.runs import SOURCES, execute
+from si_tutorial.experiments.settings import Run
 
 PUBLISHED = [name for name in protocols.EXPERIMENTS if store.published(name)]
 
@@ -17,17 +18,22 @@ def test_something_is_published():
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_the_lines_are_exactly_the_runs_of_the_protocol(name):
+def test_the_lines_are_the_runs_of_the_protocol(name):
     records = store.published(name)
     done = [Run.of(record) for record in records]
+    wanted = protocols.EXPERIMENTS[name][1](records)
     assert len(done) == len(set(done))
-    assert set(done) == set(protocols.EXPERIMENTS[name][1](records))
+    if name == "cifar":  # it takes days: the lines that are there, seed by seed
+        assert set(done) <= set(wanted)
+    else:
+        assert set(done) == set(wanted)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_line_says_what_it_was_made_with_and_nothing_private(name):
     for record in store.published(name):
-        assert record["data_digest"] == datasets.KNOWN["mnist"][1]
+        names = SOURCES[Run.of(record).data.name]
+        assert record["data_digest"] == " ".join(datasets.KNOWN[one][1] for one in names)
         assert re.fullmatch("[0-9a-f]{40}", record["commit"])  # no "+": a commit without changes
         assert record["threads"] == 1 and record["seconds"] > 0
         assert not re.search(r"(?<!\w)/(home|root|tmp|work|usr)/|\\\\Users", json.dumps(record))
