@@ -14,8 +14,8 @@ from si_tutorial import metrics
 from si_tutorial.pictures import SCALE, Shown, show
 
 __all__ = ["COLORS", "Shown", "accuracy_curves", "accuracy_matrix", "accuracy_points", "describe",
-           "heatmap", "label_ends", "legend_above", "panels", "same_scale", "seen_curves",
-           "sequence", "setting_curves", "setting_panels", "show", "theme"]
+           "differences", "heatmap", "label_ends", "legend_above", "panels", "same_scale",
+           "seen_curves", "sequence", "setting_curves", "setting_panels", "show", "theme"]
 
 # one colour for one method, in every figure; all of them stand out from a light and a dark page
 COLORS = {"fine-tuning": "#d55e00", "SI": "#0173b2", "joint": "#029e73", "EWC": "#bd8a00",
@@ -160,6 +160,24 @@ def accuracy_matrix(accuracy: ArrayLike, names: Sequence[object], *, title: str 
                      zip(accuracy[-1], names, strict=True))
     describe(ax, f"Accuracy matrix{' of ' + title if title else ''}: after the last task "
                  f"{last}; mean {100 * metrics.average_accuracy(accuracy):.1f} %.")
+    return ax
+
+
+def differences(found: Mapping[str, metrics.Difference], *, label: str,
+                ax: Axes | None = None) -> Axes:
+    """Differences with their intervals: thick, each read alone; thin, all of them at once."""
+    ax = ax or plt.subplots(figsize=(4.15, 0.9 + 0.24 * len(found)))[1]
+    ax.axvline(0, color="0.35", linewidth=1)
+    for row, one in enumerate(found.values()):
+        ax.plot(one.together, (row, row), color=COLORS["SI"], linewidth=1)
+        ax.plot(one.alone, (row, row), color=COLORS["SI"], linewidth=4, solid_capstyle="butt")
+        ax.plot(one.mean, row, "o", color="black", markersize=4)
+    ax.set_yticks(range(len(found)), list(found))
+    ax.invert_yaxis()
+    ax.set_xlabel(label)
+    describe(ax, f"{label}: " + "; ".join(
+        f"{name} {one.mean:+.1f}, from {one.alone[0]:+.1f} to {one.alone[1]:+.1f}"
+        for name, one in found.items()).replace("-", "−") + ".")
     return ax
 
 

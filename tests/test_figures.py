@@ -11,7 +11,7 @@ import pytest
 
 matplotlib.use("Agg")
 
-from si_tutorial import figures
+from si_tutorial import figures, metrics
 
 NAMES = ["zeros", "ones", "twos"]
 
@@ -124,3 +124,15 @@ def test_setting_panels_share_one_legend_and_one_scale():
     assert panels[3].get_lines()[0].get_xdata().tolist() == [1, 2]
     assert panels[0].get_ylim() == panels[1].get_ylim()
     assert all(title in ax.figure.get_label() for title in tables)
+
+
+def test_differences_are_drawn_with_both_intervals():
+    found = metrics.differences({"A": [5.0, 7, 9], "B": [4, 7, 7], "C": [2, 1, 3]})
+    ax = figures.differences(found, label="points")
+    assert [text.get_text() for text in ax.get_yticklabels()] == list(found)
+    _, thin, thick, mean = ax.get_lines()[:4]
+    assert tuple(thin.get_xdata()) == found["A − C"].together
+    assert tuple(thick.get_xdata()) == found["A − C"].alone
+    assert thick.get_linewidth() > thin.get_linewidth()
+    assert mean.get_xdata()[0] == pytest.approx(5)
+    assert "A − C +5.0" in ax.figure.get_label()
