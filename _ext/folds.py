@@ -2,7 +2,8 @@
 
 import json
 
-WORDS = {"imports": "Imports and data", "figure": "Code of the figure", "check": "Check"}
+WORDS = {"imports": "Imports and data", "figure": "Code of the figure",
+         "table": "Code of the table", "check": "Check"}
 
 
 def label(app, name, source):

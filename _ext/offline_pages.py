@@ -2,7 +2,8 @@
 
 The theme preloads its icon fonts with `crossorigin`, which a browser refuses for `file:` pages
 (the style sheet loads them all the same); and sphinx-thebe, which this book does not use, names a
-CDN in a script on every page.
+CDN in a script on every page. And the bar of folded code has words, which a label that says the
+same of every bar would hide from those who listen to the page.
 """
 
 import re
@@ -10,7 +11,8 @@ from pathlib import Path
 
 UNWANTED = re.compile(r'<link rel="preload" as="font"[^>]*>\n?'
                       r"|<script>const THEBE_JS_URL.*?</script>\n?"
-                      r'|<script[^>]*src="[^"]*sphinx-thebe\.js[^"]*"[^>]*></script>\n?', re.DOTALL)
+                      r'|<script[^>]*src="[^"]*sphinx-thebe\.js[^"]*"[^>]*></script>\n?'
+                      r'| aria-label="Toggle hidden content"', re.DOTALL)
 
 
 def clean(app, exception):

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping
 from itertools import groupby
 from numbers import Real
 
+import numpy as np
 import pandas as pd
 
 Format = int | str
@@ -52,7 +53,9 @@ def show(table: pd.DataFrame | pd.Series, caption: str, *, digits: Format | Mapp
 
 def number(value: object, digits: Format = 2) -> str:
     """A number as HTML, with − and, where `digits` asks for it, a power of ten; else the text."""
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if not isinstance(value, Real):
         return html.escape(str(value))
     value = float(value)
     if math.isnan(value):
@@ -80,11 +83,18 @@ def _head(frame: pd.DataFrame, units: Mapping, index: bool) -> str:
             f'<th colspan="{len(list(group))}" scope="colgroup">{html.escape(str(path[-1]))}</th>'
             for path, group in groupby(paths, key=lambda path: path[:level + 1])))
     rows.append("".join(
-        f'<th scope="col">{html.escape(str(path[-1]))}{_unit(units, column)}</th>'
-        for column, path in zip(columns, paths, strict=True)))
+        f'<th scope="col"{_kind(frame, i)}>{html.escape(str(path[-1]))}{_unit(units, column)}</th>'
+        for i, (column, path) in enumerate(zip(columns, paths, strict=True))))
     names = "".join(f'<th rowspan="{len(rows)}" scope="col">{html.escape(name)}</th>' if name
                     else f'<td rowspan="{len(rows)}"></td>' for name in corner)
     return "".join(f"<tr>{names if i == 0 else ''}{row}</tr>" for i, row in enumerate(rows))
+
+
+def _kind(frame: pd.DataFrame, column: int) -> str:
+    """Words stand on the left, numbers on the right."""
+    kind = frame.dtypes.iloc[column]
+    numbers = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
+    return "" if numbers else ' class="words"'
 
 
 def _unit(units: Mapping, column: Hashable) -> str:
@@ -118,6 +128,5 @@ def _cells(frame: pd.DataFrame, i: int, digits: Format | Mapping) -> str:
         how = digits.get(column, digits.get(outer, 2)) if isinstance(digits, Mapping) else digits
         if isinstance(how, int) and pd.api.types.is_integer_dtype(frame.dtypes.iloc[j]):
             how = 0
-        kind = "" if pd.api.types.is_numeric_dtype(frame.dtypes.iloc[j]) else ' class="words"'
-        cells += f"<td{kind}>{number(frame.iloc[i, j], how)}</td>"
+        cells += f"<td{_kind(frame, j)}>{number(frame.iloc[i, j], how)}</td>"
     return cells
