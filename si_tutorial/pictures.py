@@ -71,7 +71,7 @@ def _svg(figure: Figure, salt: str) -> str:
     root = ElementTree.fromstring(buffer.getvalue())
     for element in root.iter():
         element.tag = NAMESPACE.sub("", element.tag)
-    for child in [child for child in root if child.tag in ("metadata", "defs")]:
+    for child in list(root)[:2]:  # who drew it, and a style sheet of one line
         root.remove(child)
     width, height = (float(n) for n in root.attrib["viewBox"].split()[2:])
     text = min((_tidy_text(element) for element in root.iter("text")), default=width)
@@ -106,13 +106,12 @@ def _tidy(element: ElementTree.Element) -> None:
             if 0.3 < level < 1:
                 opacity = f"{kind}-opacity"
                 style[opacity] = f"{float(style.get(opacity, 1)) * (1 - level):.2f}"
-    if style:
-        element.set("style", ";".join(f"{key}:{value}" for key, value in style.items()))
+    _set_style(element, style)
     if element.tag == "g":
         element.attrib.pop("id", None)
     for key in [key for key in element.attrib if "href" in key]:
         value = element.attrib.pop(key)
-        element.set("href", value.replace("\n", ""))
+        element.set("href", re.sub(r"\s", "", value))
     for key in {"d", "x", "y", "transform", "width", "height", "points"} & element.attrib.keys():
         short = re.sub(r"-?\d+\.\d+", lambda n: f"{float(n[0]):.2f}".rstrip("0").rstrip("."),
                        element.attrib[key])
@@ -126,33 +125,37 @@ def _style(element: ElementTree.Element) -> dict[str, str]:
     return {key.strip(): value.strip() for key, value in pairs}
 
 
+def _set_style(element: ElementTree.Element, style: dict[str, str]) -> None:
+    if style:
+        element.set("style", ";".join(f"{key}:{value}" for key, value in style.items()))
+
+
 def _tidy_text(text: ElementTree.Element) -> float:
     """The page's font, and formulas in runs of text; returns the size of the largest letter."""
-    runs: list[tuple[ElementTree.Element, dict[str, str], str]] = []
-    sizes = [_size(_style(element)) for element in text.iter()]
-    for span in list(text):
-        style, letters = _style(span), span.text or ""
-        above = float(span.attrib["y"]) < float(text[0].attrib["y"])
-        if _size(style) < max(sizes):
-            script = letters.translate(SCRIPTS["super" if above else "sub"])
-            if script != letters and runs:
-                runs[-1][0].text = (runs[-1][0].text or "") + script
-                text.remove(span)
-                continue
-        key = style.get("font-style", "") + span.attrib["y"] + style["font-size"]
-        if runs and runs[-1][2] == key:
-            runs[-1][0].text = (runs[-1][0].text or "") + letters
-            text.remove(span)
+    largest = max(_size(_style(element)) for element in text.iter())
+    spans = sorted(text, key=lambda span: float(span.attrib["x"]))
+    line = max((float(span.attrib["y"]) for span in spans if _size(_style(span)) == largest),
+               default=0.0)
+    last: tuple[ElementTree.Element, str] | None = None  # the run before, and its style
+    for span in spans:
+        style, letters = span.attrib["style"], (span.text or "").replace("\xa0", " ")
+        if _size(_style(span)) < largest and last:
+            kind = "super" if float(span.attrib["y"]) < line else "sub"
+            if (script := letters.translate(SCRIPTS[kind])) != letters:
+                style, letters = last[1], script
+        text.remove(span)
+        if last and style == last[1]:
+            last[0].text = (last[0].text or "") + letters
         else:
-            runs.append((span, style, key))
+            span.text = letters
+            text.append(span)
+            last = (span, style)
     for element in text.iter():
-        style = _style(element)
-        style.pop("font-family", None)
-        if style:
-            element.set("style", ";".join(f"{key}:{value}" for key, value in style.items()))
+        _set_style(element, {key: value for key, value in _style(element).items()
+                             if key != "font-family"})
         if "rotate(-0 " in element.attrib.get("transform", ""):
             del element.attrib["transform"]
-    return max(sizes)
+    return largest
 
 
 def _size(style: dict[str, str]) -> float:

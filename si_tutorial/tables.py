@@ -55,13 +55,13 @@ def number(value: object, digits: Format = 2) -> str:
     """A number as HTML, with − and, where `digits` asks for it, a power of ten; else the text."""
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
+    if value is None or value != value:  # a cell without a value
+        return "–"
     if not isinstance(value, Real):
         return html.escape(str(value))
     value = float(value)
-    if math.isnan(value):
-        return "–"
     if isinstance(digits, int):
-        text = f"{value:,.{digits}f}" if math.isfinite(value) else f"{value:g}"
+        text = f"{value:z,.{digits}f}" if math.isfinite(value) else f"{value:g}"  # z: no −0.0
         return text.replace(",", "\u202f").replace("inf", "∞").replace("-", "−")
     text = f"{value:.{digits.removeprefix('g') or 3}g}".replace("inf", "∞")
     factor, _, power = text.partition("e")
