@@ -25,7 +25,7 @@ from si_tutorial.pictures import Shown, show
 
 __all__ = ["COLORS", "Shown", "accuracy_curves", "accuracy_matrix", "accuracy_points", "describe",
            "differences", "heatmap", "label_ends", "legend_above", "panels", "same_scale",
-           "seen_curves", "sequence", "setting_curves", "setting_panels", "show", "theme"]
+           "seen_curves", "sequence", "setting_curves", "show", "strength_panels", "theme"]
 
 
 def heatmap(values: ArrayLike, *, names: Sequence[object], limit: float = 1.0, fmt: str = "",
@@ -204,11 +204,25 @@ def setting_curves(table: pd.DataFrame, *, x: str, label: str, title: str = "",
     return ax
 
 
-def setting_panels(tables: Mapping[str, pd.DataFrame], *, x: str, label: str) -> list[Axes]:
-    """`setting_curves` of several tables, each a panel under its title, on one scale."""
-    axes = panels(len(tables))
-    for ax, (title, table) in zip(axes, tables.items(), strict=True):
-        setting_curves(table, x=x, label=label, title=title, ax=ax)
-        ax.get_legend().set_visible(ax is axes[0])
+def strength_panels(tables: Mapping[str, pd.DataFrame], chosen: Mapping[str, float]
+                    ) -> list[Axes]:
+    """How learning and keeping depend on the strength, for several methods on one scale.
+
+    Two panels, "just learned" and "at the end" (the columns of each method's table, which is tidy
+    with one row per run, and has a column "strength"). Units of strength differ from method to
+    method, so each is divided by the one in `chosen`. Lines are means.
+    """
+    axes = panels(2)
+    for ax, measured in zip(axes, ("just learned", "at the end"), strict=True):
+        for method, table in tables.items():
+            means = table.groupby("strength")[measured].mean()
+            ax.plot(means.index / chosen[method], means, "o-", color=COLORS[method],
+                    markersize=4, label=method)
+            describe(ax, f"{method}, {measured}: " + ", ".join(
+                f"{100 * mean:.0f} % at {c / chosen[method]:g}" for c, mean in means.items()) + ".")
+        ax.set(xscale="log", title=measured, xlabel="strength / chosen strength",
+               ylabel="mean accuracy")
     same_scale(axes)
+    for ax in axes:
+        label_ends(ax)
     return axes

@@ -102,20 +102,18 @@ def test_setting_curves_show_learning_and_keeping_on_a_logarithmic_scale():
     assert "60 % at 0.1, 60 % at 10" in ax.figure.get_label()
 
 
-def test_setting_panels_share_one_legend_and_one_scale():
-    table = pd.DataFrame({"strength": [0.1, 10], "just learned": [0.9, 0.6],
-                          "at the end": [0.5, 0.6]})
-    tables = {"SI": table, "EWC": table - 0.05, "MAS": table, "L2": table.assign(strength=[1, 2])}
-    panels = figures.setting_panels(tables, x="strength", label="strength c")
-    assert [panel.get_title() for panel in panels] == [*tables]
-    assert [panel.get_legend().get_visible() for panel in panels] == [True] + 3 * [False]
-    assert panels[3].get_lines()[0].get_xdata().tolist() == [1, 2]
-    assert len({panel.get_ylim() for panel in panels}) == 1
-    low, high = panels[0].get_ylim()
-    assert low < 0.45 and high > 0.9
-    assert len({panel.figure for panel in panels}) == 4
-    assert all(title in panel.figure.get_label()
-               for title, panel in zip(tables, panels, strict=True))
+def test_strength_panels_measure_each_strength_in_units_of_the_chosen_one():
+    table = pd.DataFrame({"strength": [0.1, 10, 10], "just learned": [0.9, 0.6, 0.4],
+                          "at the end": [0.5, 0.6, 0.8]})
+    tables = {"SI": table, "EWC": table.assign(strength=[1e6, 1e8, 1e8])}
+    learned, kept = figures.strength_panels(tables, {"SI": 10, "EWC": 1e6})
+    assert [learned.get_title(), kept.get_title()] == ["just learned", "at the end"]
+    si, ewc = (kept.get_lines()[i].get_xydata().tolist() for i in (0, 1))
+    assert si == [[0.01, 0.5], [1, pytest.approx(0.7)]]
+    assert ewc == [[1, 0.5], [100, pytest.approx(0.7)]]
+    assert learned.get_lines()[0].get_ydata().tolist() == pytest.approx([0.9, 0.5])
+    assert learned.get_ylim() == kept.get_ylim() and learned.figure is not kept.figure
+    assert "EWC, at the end: 50 % at 1, 70 % at 100." in kept.figure.get_label()
 
 
 def test_a_heatmap_lets_the_page_through_at_zero():
