@@ -53,6 +53,22 @@ def equations() -> tuple[Equation, ...]:
     return tuple(found)
 
 
+INLINE = re.compile(r"(?<![\\$])\$([^$]+)\$(?!\$)")
+
+
+@functools.cache
+def inline() -> tuple[Equation, ...]:
+    """Every formula in running text, without a label."""
+    found = []
+    for path in sorted((ROOT / "book").glob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "markdown":
+                text = DISPLAYED.sub("", re.sub(r"`[^`\n]*`", "", "".join(cell["source"])))
+                found += [Equation(path.stem, None, folded(latex))
+                          for latex in INLINE.findall(text)]
+    return tuple(found)
+
+
 def check_the_page(label: str, latex: str) -> None:
     on_page = [e.latex for e in equations() if e.label == label]
     assert [spaceless(there) for there in on_page] == [spaceless(latex)], (
@@ -100,14 +116,54 @@ def definitions() -> dict[str, Definition]:
     return _definitions
 
 
+class Check(NamedTuple):
+    """What verifies an equation."""
+    place: str   # "tests/equations/test_….py::name"
+    code: str    # as it stands there
+
+
 @functools.cache
-def verified() -> dict[str, str]:
-    """Label → "file::name" for each `verifies` and `defines` here, read without importing."""
+def checks() -> dict[str, Check]:
+    """Label → its check, for each `verifies` and `defines` here, read without importing."""
     found = {}
     for path in sorted(Path(__file__).parent.glob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)):
             for mark in getattr(node, "decorator_list", []):
                 if isinstance(mark, ast.Call) and getattr(mark.func, "id", "") in (
                         "verifies", "defines"):
-                    found[mark.args[0].value] = f"tests/equations/{path.name}::{node.name}"
+                    first = min(decorator.lineno for decorator in node.decorator_list)
+                    code = "\n".join(text.splitlines()[first - 1:node.end_lineno])
+                    found[mark.args[0].value] = Check(
+                        f"tests/equations/{path.name}::{node.name}", code)
     return found
+
+
+def verified() -> dict[str, str]:
+    """Label → the place of its check."""
+    return {label: check.place for label, check in checks().items()}
+
+
+# ---------------------------------------------------------------------------- letters
+
+GREEK = re.compile(
+    r"\\(?:alpha|beta|[gG]amma|[dD]elta|epsilon|zeta|eta|[tT]heta|kappa|[lL]ambda|mu|nu|[xX]i|[pP]i"
+    r"|rho|[sS]igma|tau|[pP]hi|chi|[pP]si|[oO]mega|ell)")
+ACCENTS = {r"\tilde", r"\bar", r"\hat"}
+WORDS = re.compile(r"\\(?:mathrm|operatorname|text|begin|end|mathbb)\{[^}]*\}")
+DIFFERENTIAL = re.compile(r"(?<![A-Za-z\\])d(?=\s*(?:\\theta|[tcJ](?![A-Za-z])))|\{d\}")
+
+
+def letters(latex: str) -> tuple[str, ...]:
+    """The letters of a formula, each once; one with a tilde or a bar over it is another letter.
+
+    Words in upright type are left out, and the d of a differential. A dot is a derivative.
+    """
+    found, accent = {}, ""
+    for token in spaceless(DIFFERENTIAL.sub("{}", WORDS.sub("{}", latex))):
+        if token in ACCENTS:
+            accent = token
+        elif GREEK.fullmatch(token) or (len(token) == 1 and token.isalpha()):
+            found[f"{accent} {token}".strip()] = True
+            accent = ""
+    return tuple(found)

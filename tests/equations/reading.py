@@ -201,7 +201,12 @@ def raised(base: Value, exponent: tuple[str, ...]) -> Value:
             1 / base(scope))
     if not power.isdigit():
         raise UnreadableError(f"an index or exponent without a meaning: {' '.join(exponent)}")
-    return lambda scope: base(scope) ** int(power)
+
+    def value(scope):
+        b = base(scope)
+        square = np.ndim(b) == 2 and b.shape[0] == b.shape[1]
+        return np.linalg.matrix_power(b, int(power)) if square else b ** int(power)
+    return value
 
 
 MISTAKES = (
