@@ -54,7 +54,7 @@ def statements(latex: str) -> list[tuple[str, str]]:
 
     A relation inside brackets, as in the index of a sum, does not divide.
     """
-    latex = re.sub(r"\\(?:begin|end)\{aligned\}", " ", latex)
+    latex = re.sub(r"\\(?:begin|end)\{aligned\}|\\\\|&|\\quad(?![A-Za-z])", " ", latex)
     found = []
     for part in latex.split(r"\qquad"):
         sides, depth = [""], 0

@@ -214,9 +214,11 @@ def isotropic_start(function):
 
 
 @defines("eq-def-adam", torch.optim.Adam, r"""
-m_t = \beta_1 m_{t-1} + (1-\beta_1)\, g_t , \qquad
-v_t = \beta_2 v_{t-1} + (1-\beta_2)\, g_t^2 , \qquad
-\delta_t = -\eta\, \frac{m_t}{\sqrt{v_t}}
+\begin{aligned}
+m_t &= \beta_1 m_{t-1} + (1-\beta_1)\, g_t , \qquad \\
+v_t &= \beta_2 v_{t-1} + (1-\beta_2)\, g_t^2 , \qquad \\
+\delta_t &= -\eta\, \frac{m_t}{\sqrt{v_t}}
+\end{aligned}
 """)
 def adam(function):
     """After many steps, when the correction of PyTorch's averages for their start has died."""
@@ -237,8 +239,11 @@ def adam(function):
 
 
 @defines("eq-def-cosine", F.cosine_similarity, r"""
-\cos(\omega, \omega') = \frac{\sum_k \omega_k\, \omega_k'}
+\begin{aligned}
+&\cos(\omega, \omega') \\
+&\quad = \frac{\sum_k \omega_k\, \omega_k'}
 {\sqrt{\sum_k \omega_k^2}\, \sqrt{\sum_k \omega_k'^2}}
+\end{aligned}
 """)
 def cosine(function):
     one, other = torch.tensor(OMEGA[0]), torch.tensor(OMEGA[1])
