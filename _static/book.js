@@ -2,11 +2,11 @@
 // formulas stay large enough to read, and what scrolls can be reached with the keyboard.
 "use strict";
 
-const SCROLLS = ".bd-article mjx-container, .bd-article div.highlight pre";
+const SCROLLS = '.bd-article mjx-container[display="true"], .bd-article div.highlight pre';
 const ANSWERS = "details.question, div.solution.dropdown";
 
 // letters of letters (as in e^{x_i}) are not made smaller than letters of a line: 11 pixels at least
-window.MathJax.startup = {
+if (window.MathJax) window.MathJax.startup = {
   ready() {
     MathJax._.core.MmlTree.MmlNodes.math.MmlMath.defaults.scriptminsize = "0.7em";
     MathJax.startup.defaultReady();
@@ -25,12 +25,15 @@ function openAnswersFound() {
     for (let a = mark.closest(ANSWERS); a; a = a.parentElement.closest(ANSWERS)) unfold(a);
 }
 
-function reachByKeyboard() {
-  for (const part of document.querySelectorAll(SCROLLS)) {
-    const scrolls = part.scrollWidth > part.clientWidth + 1;
-    if (scrolls) part.setAttribute("tabindex", "0");
-    else part.removeAttribute("tabindex");
-  }
+/** Only what scrolls is a stop on the way through the page. */
+const sizes = new ResizeObserver((changes) => {
+  for (const { target } of changes)
+    if (target.scrollWidth > target.clientWidth) target.setAttribute("tabindex", "0");
+    else target.removeAttribute("tabindex");
+});
+
+function watch() {
+  for (const part of document.querySelectorAll(SCROLLS)) sizes.observe(part);
 }
 
 // on paper pages are light (that folds open there is left to the style sheet)
@@ -45,7 +48,6 @@ addEventListener("load", () => {
   // Sphinx marks nothing on a page that has a search field of its own, as all of these have
   if (!document.getElementById("search-results")) SphinxHighlight.highlightSearchWords();
   setTimeout(openAnswersFound, 50);  // it marks after 10
-  reachByKeyboard();
-  window.MathJax?.startup?.promise?.then(reachByKeyboard);
-  addEventListener("resize", reachByKeyboard);
+  watch();
+  window.MathJax?.startup?.promise?.then(watch);
 });
