@@ -14,7 +14,7 @@ PACKAGE = ROOT / "si_tutorial"
 COMES_WITH = {"matplotlib": "seaborn", "ipywidgets": "anywidget", "traitlets": "anywidget",
               "IPython": "anywidget"}
 LEVELS = [  # each may import from the ones before it
-    {"formulas", "per_example", "networks", "datasets"},
+    {"formulas", "per_example", "networks", "datasets", "conventions"},
     {"fisher", "quadratic"},
     {"importance", "tasks", "metrics"},
     {"training", "pictures", "tables"},
