@@ -33,10 +33,11 @@ def add_face(app, name, template, context, doctree):
     if name == app.config.root_doc:
         context["docstitle"] = ""  # its own title is the book's
     words = description(app, name)
-    tags = {"description": words} if words else {}
-    card = {"og:type": "article", "og:site_name": book, "og:title": app.env.titles[name].astext(),
-            "og:description": words, "twitter:card": "summary"}
-    for key, value in {**tags, **card}.items():
+    face = {"og:type": "article", "og:site_name": book, "og:title": app.env.titles[name].astext(),
+            "twitter:card": "summary"}
+    if words:
+        face |= {"description": words, "og:description": words}
+    for key, value in face.items():
         kind = "property" if key.startswith("og:") else "name"
         context["metatags"] += f'\n<meta {kind}="{key}" content="{html.escape(value)}">'
 

@@ -1,5 +1,7 @@
 """What readers do on the built pages, from disk in headless Chromium: fold, play, search."""
 
+import re
+
 import numpy as np
 import pytest
 from test_book import HTML
@@ -29,6 +31,23 @@ def test_folded_answers_open(look):
     solution.locator("button, .toggle-button").first.click()
     code.wait_for(state="visible")
 
+
+
+@pytest.mark.parametrize("answer", ["details.question", "div.solution.dropdown"])
+def test_a_search_hit_inside_a_folded_answer_opens_it(look, answer):
+    address = (HTML / "book/synaptic_intelligence.html").as_uri()
+    look.goto(address)
+    text = look.locator(f"{answer} p:not(.admonition-title)").first.text_content()
+    word = max(re.findall(r"[a-z]+", text), key=len)
+    look.evaluate("word => localStorage.setItem('sphinx_highlight_terms', word)", word)
+    look.goto(address)  # as a result of the search does
+    hit = look.locator(f"{answer} span.highlighted").first
+    hit.wait_for(state="visible")
+    assert hit.inner_text().lower() == word
+    look.goto(address)
+    look.wait_for_timeout(200)
+    assert look.locator("span.highlighted").count() == 0  # once, not for ever
+    assert not look.locator(f"{answer} p:not(.admonition-title)").first.is_visible()
 
 
 def bowl_numbers(look):
