@@ -333,7 +333,6 @@ ASSUMED = {
     r"|H_{11} + H_{12}\, d_2/d_1| > s": "when the quotient exceeds q: see s² and the quotient",
     r"\Omega = h_1/2": "the importance in that case",
     r"f(x) = W x": "a linear network",
-    r"\Delta_k^2 > \sum_t \delta_k(t)^2": "a condition",
     r"v \approx \langle g^2\rangle \approx \sigma^2 \approx F/B": "noise that dominates",
     # examples with numbers
     r"\theta^* = (2, -1.5)": "an example",
