@@ -1,9 +1,5 @@
-"""Seaborn figures: data in, Axes out. Each says in words what it shows, for `show` to pass on."""
+"""The book's figures: data in, Axes out. Each says in words what it shows; `show` passes it on."""
 
-import base64
-import html
-import io
-import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -11,86 +7,109 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgba_array
 from numpy.typing import ArrayLike
 
 from si_tutorial import metrics
+from si_tutorial.look import (
+    COLORS,
+    describe,
+    label_ends,
+    legend_above,
+    panels,
+    same_scale,
+    sequence,
+    theme,
+)
+from si_tutorial.pictures import Shown, show
 
-# one colour for one method, in every figure of the book (seaborn's colour-blind safe palette)
-COLORS = dict(zip(
-    ("fine-tuning", "SI", "joint", "EWC", "online EWC", "MAS", "L2", "fine-tuning, dropout"),
-    (sns.color_palette("colorblind")[i] for i in (3, 0, 2, 1, 8, 4, 7, 5)), strict=True))
-
-DPI = 160  # of the pictures, sharp on a screen with small pixels; they are shown at 110
-
-
-def theme() -> None:
-    """The book's look; call it once at the top of a notebook."""
-    sns.set_theme(context="notebook", style="ticks", palette="colorblind", rc={
-        "figure.dpi": 110, "axes.spines.top": False, "axes.spines.right": False,
-        "legend.frameon": False})
-
-
-class Shown:
-    """A picture with its caption and alternative text, as HTML that needs no other file."""
-
-    def __init__(self, png: bytes, *, alt: str, caption: str, width: int | None = None):
-        if len(alt.split()) < 6:
-            raise ValueError("describe in a sentence what the figure shows, for readers who cannot "
-                             f"see it: alt={alt!r}")
-        self.png, self.alt, self.caption = png, alt, caption
-        self.width = width  # on the page, in CSS pixels; a narrower page shrinks the picture
-
-    def _repr_html_(self) -> str:
-        data = base64.b64encode(self.png).decode()
-        width = f"width:{self.width}px; " if self.width else ""
-        return (f'<figure class="si-figure"><img src="data:image/png;base64,{data}" '
-                f'alt="{html.escape(self.alt)}" style="{width}max-width:100%; background:white">'
-                f"<figcaption>{html.escape(self.caption)}</figcaption></figure>")
-
-    def __repr__(self):
-        return f"Figure: {self.caption} [{self.alt}]"
+__all__ = ["COLORS", "Shown", "accuracy_curves", "accuracy_matrix", "accuracy_points", "describe",
+           "differences", "heatmap", "label_ends", "legend_above", "panels", "same_scale",
+           "seen_curves", "sequence", "setting_curves", "show", "strength_panels", "theme"]
 
 
-def show(ax: Axes, caption: str, *, alt: str | None = None) -> Shown:
-    """The whole figure that `ax` belongs to, with a caption that can be understood alone.
+def heatmap(values: ArrayLike, *, names: Sequence[object], limit: float = 1.0, fmt: str = "",
+            label: str = "", ax: Axes | None = None) -> Axes:
+    """Square of values between ±`limit`; the page shows through at 0. NaN is left blank.
 
-    The alternative text is the one that the figure's function has written (its label), or `alt`.
-    Raises ValueError if there is none.
+    Positive is blue, negative vermillion. `fmt` writes the values into the cells; `label` adds a
+    scale beside them.
     """
-    figure, buffer = ax.figure, io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight", facecolor="white", dpi=DPI)
-    plt.close(figure)
-    png = buffer.getvalue()
-    drawn = int.from_bytes(png[16:20], "big")  # its width in pixels, from the PNG header
-    return Shown(png, alt=alt or figure.get_label(), caption=caption,
-                 width=round(drawn * 110 / DPI))
+    values = np.asarray(values, dtype=float)  # (n, n)
+    ax = ax or plt.subplots(figsize=(4.15, 3.7))[1]
+    map_ = _faint(COLORS["fine-tuning"], COLORS["SI"])
+    image = ax.imshow(values, cmap=map_, vmin=-limit, vmax=limit)
+    if label:
+        bar = ax.figure.colorbar(image, ax=ax, label=label, shrink=0.8)
+        bar.solids.set(rasterized=True)
+        bar.outline.set_visible(False)
+    _cells(ax, values, names, fmt)
+    return ax
 
 
-def describe(ax: Axes, text: str) -> None:
-    """Append `text` to the alternative text of the figure that `ax` belongs to."""
-    ax.figure.set_label(f"{ax.figure.get_label()} {text}".strip())
+def _faint(low: str, high: str, opacity: float = 0.85) -> LinearSegmentedColormap:
+    """From one colour through nothing to another."""
+    ends = to_rgba_array([low, low, high, high]) * (1, 1, 1, opacity)
+    ends[1:3, 3] = 0
+    return LinearSegmentedColormap.from_list("faint", list(zip((0, 0.5, 0.5, 1), ends,
+                                                               strict=True)))
 
 
-def accuracy_matrix(accuracy: ArrayLike, names: Sequence[str], *, title: str = "",
+def _cells(ax: Axes, values: np.ndarray, names: Sequence[object], fmt: str) -> None:
+    for i, j in np.argwhere(np.isfinite(values)) if fmt else ():
+        ax.text(j, i, format(values[i, j], fmt).replace("-", "−"), ha="center", va="center")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_ticks(range(len(names)), [str(name) for name in names])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def accuracy_matrix(accuracy: ArrayLike, names: Sequence[object], *, title: str = "",
                     ax: Axes | None = None) -> Axes:
     """Test accuracy in percent: a row after training on each task, a column per tested task.
 
-    `accuracy` has shape (T, T), in 0 … 1; tasks that are not trained yet are left blank.
+    `accuracy` has shape (T, T), in 0 … 1; tasks that are not trained yet are left blank. The
+    colour is that of the error, on a scale that tells 1 % from 5 % as well as 10 % from 50 %.
     """
-    accuracy = np.asarray(accuracy, dtype=float)  # (T, T)
-    if ax is None:
-        _, ax = plt.subplots(figsize=(4.6, 3.8))
-    unseen = np.triu(np.ones_like(accuracy, dtype=bool), k=1)
-    sns.heatmap(100 * accuracy, mask=unseen, vmin=50, vmax=100, cmap="viridis", annot=True,
-                fmt=".0f", linewidths=1, cbar=False, square=True, xticklabels=names,
-                yticklabels=names, ax=ax)
+    accuracy = np.array(accuracy, dtype=float)  # (T, T)
+    ax = ax or plt.subplots(figsize=(4.15, 3.7))[1]
+    percent = np.where(np.tri(len(accuracy), dtype=bool), 100 * accuracy, np.nan)
+    color = to_rgba_array([COLORS["fine-tuning"]])[0]
+    picture = np.tile(color, (*percent.shape, 1))  # (T, T, 4)
+    picture[..., 3] = np.nan_to_num(np.log1p(100 - percent) / np.log(101)) ** 1.5 * 0.75
+    ax.imshow(picture)
+    _cells(ax, percent, names, ".0f" if len(names) > 6 else ".1f")
     ax.set(xlabel="tested on", ylabel="after training on", title=title)
-    ax.tick_params(axis="y", rotation=0)
     last = ", ".join(f"{100 * a:.0f} % on {name}" for a, name in
                      zip(accuracy[-1], names, strict=True))
     describe(ax, f"Accuracy matrix{' of ' + title if title else ''}: after the last task "
                  f"{last}; mean {100 * metrics.average_accuracy(accuracy):.1f} %.")
     return ax
+
+
+def differences(found: Mapping[str, metrics.Difference], *, label: str,
+                ax: Axes | None = None) -> Axes:
+    """Differences with their intervals: thick, each read alone; thin, all of them at once."""
+    ax = ax or plt.subplots(figsize=(4.15, 0.9 + 0.24 * len(found)))[1]
+    ax.axvline(0, color="0.35", linewidth=1)
+    for row, one in enumerate(found.values()):
+        ax.plot(one.together, (row, row), color=COLORS["SI"], linewidth=1)
+        ax.plot(one.alone, (row, row), color=COLORS["SI"], linewidth=4, solid_capstyle="butt")
+        ax.plot(one.mean, row, "o", color="black", markersize=4)
+    ax.set_yticks(range(len(found)), list(found))
+    ax.invert_yaxis()
+    ax.set_xlabel(label)
+    describe(ax, f"{label}: " + "; ".join(
+        f"{name} {one.mean:+.1f}, from {one.alone[0]:+.1f} to {one.alone[1]:+.1f}"
+        for name, one in found.items()).replace("-", "−") + ".")
+    return ax
+
+
+def _palette(groups: Sequence[str]) -> dict[str, str]:
+    """The methods' own colours, or an ordered ramp for anything else."""
+    if set(groups) <= COLORS.keys():
+        return COLORS
+    return dict(zip(groups, sequence(len(groups)), strict=True))
 
 
 def accuracy_curves(table: pd.DataFrame, *, hue: str = "method", changes: Sequence[float] = (),
@@ -100,42 +119,40 @@ def accuracy_curves(table: pd.DataFrame, *, hue: str = "method", changes: Sequen
     `table` is tidy, with the columns "epoch", "accuracy" (0 … 1) and `hue`. Dotted verticals
     stand at `changes`, the epochs at which the task changes.
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7, 3.6))
+    ax = ax or plt.subplots()[1]
     groups = list(table[hue].unique())
-    palette = COLORS if set(groups) <= COLORS.keys() else sns.color_palette("viridis", len(groups))
     for x in changes:
         ax.axvline(x, color="0.6", linestyle=":", linewidth=1)
-    sns.lineplot(table, x="epoch", y="accuracy", hue=hue, hue_order=groups, palette=palette,
-                 errorbar=("pi", 100), ax=ax)
+    sns.lineplot(table, x="epoch", y="accuracy", hue=hue, hue_order=groups,
+                 palette=_palette(groups), errorbar=("pi", 100), ax=ax)
     ax.set(xlabel="epochs trained", ylabel="test accuracy",
            ylim=(min(0.4, table["accuracy"].min() - 0.02), 1.02))
-    sns.move_legend(ax, "center left", bbox_to_anchor=(1, 0.5), title=None)
+    label_ends(ax)
     ends = table[table["epoch"] == table["epoch"].max()].groupby(hue, sort=False)["accuracy"]
     describe(ax, "Accuracy over training. At the end: " + ", ".join(
         f"{name} {100 * mean:.0f} %" for name, mean in ends.mean().items()) + ".")
     return ax
 
 
-def accuracy_points(table: pd.DataFrame, *, x: str, hue: str | None = None, label: str = "",
+def accuracy_points(table: pd.DataFrame, *, by: str, hue: str | None = None, label: str = "",
                     ax: Axes | None = None) -> Axes:
     """Every run as a point, and the mean of each group as a bar across; `table` is tidy.
 
-    Columns: "accuracy" (0 … 1), `x` and `hue` (categories). The points of a group are its seeds.
+    Columns: "accuracy" (0 … 1), `by` and `hue` (categories). The points of a group are its seeds.
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7, 3.4))
-    colored = hue or (x if set(table[x]) <= COLORS.keys() else None)
-    colors = COLORS if colored and set(table[colored]) <= COLORS.keys() else None
-    style = {"x": x, "y": "accuracy", "hue": colored, "palette": colors, "ax": ax}
-    sns.stripplot(table, dodge=bool(hue), jitter=False, size=7, alpha=0.7, legend=bool(hue),
+    rows = table[by].nunique() * (table[hue].nunique() if hue else 1)
+    ax = ax or plt.subplots(figsize=(4.15, 0.8 + 0.26 * max(rows, 1.3 * table[by].nunique())))[1]
+    colored = hue or by
+    groups = list(dict.fromkeys(table[colored]))
+    style = {"x": "accuracy", "y": by, "hue": colored, "palette": _palette(groups), "ax": ax}
+    sns.stripplot(table, dodge=bool(hue), jitter=False, size=5, alpha=0.7, legend=bool(hue),
                   **style)
-    sns.pointplot(table, dodge=0.4 if hue else False, linestyle="none", marker="_",
-                  markersize=26, errorbar=None, legend=False, **style)
-    ax.set(xlabel=label, ylabel="test accuracy")
+    sns.pointplot(table, dodge=0.4 if hue else False, linestyle="none", marker="|",
+                  markersize=16, errorbar=None, legend=False, **style)
+    ax.set(ylabel=label, xlabel="test accuracy")
     if hue:
-        sns.move_legend(ax, "center left", bbox_to_anchor=(1, 0.5), title=None)
-    means = table.groupby([x, hue] if hue else [x], sort=False, observed=True)["accuracy"].mean()
+        legend_above(ax)
+    means = table.groupby([by, hue] if hue else [by], sort=False, observed=True)["accuracy"].mean()
     describe(ax, "Accuracy of every run, by group. Means: " + ", ".join(
         f"{' '.join(key) if isinstance(key, tuple) else key} {100 * mean:.1f} %"
         for key, mean in means.items()) + ".")
@@ -149,18 +166,15 @@ def seen_curves(table: pd.DataFrame, *, hue: str = "method", title: str = "",
     `table` is tidy, one row per run × trained × tested task: the columns "trained" and "tested"
     (from 1), "accuracy" (0 … 1), "seed" and `hue`. Lines are means over seeds, bands their range.
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7, 3.6))
+    ax = ax or plt.subplots()[1]
     seen = (table[table["tested"] <= table["trained"]]
             .groupby([hue, "seed", "trained"], sort=False)["accuracy"].mean().reset_index())
     groups = list(seen[hue].unique())
-    palette = COLORS if set(groups) <= COLORS.keys() else sns.color_palette("colorblind")
     sns.lineplot(seen, x="trained", y="accuracy", hue=hue, hue_order=groups, marker="o",
-                 palette=palette if palette is COLORS else palette[:len(groups)],
-                 errorbar=("pi", 100), ax=ax)
+                 palette=_palette(groups), errorbar=("pi", 100), ax=ax)
     ax.set(xlabel="tasks seen", ylabel="mean accuracy on them", title=title)
     ax.set_xticks(range(1, seen["trained"].max() + 1))
-    sns.move_legend(ax, "center left", bbox_to_anchor=(1, 0.5), title=None)
+    label_ends(ax)
     ends = seen[seen["trained"] == seen["trained"].max()].groupby(hue, sort=False)["accuracy"]
     describe(ax, f"{title + ': m' if title else 'M'}ean accuracy on the tasks seen so far, by "
              "their number. After the last: "
@@ -175,11 +189,11 @@ def setting_curves(table: pd.DataFrame, *, x: str, label: str, title: str = "",
     `table` is tidy, one row per run: `x`, and the accuracies (0 … 1) "just learned", the mean of
     each task right after it was trained, and "at the end". Lines are means, points are runs.
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(6, 3.4))
+    ax = ax or plt.subplots()[1]
     long = table.melt(id_vars=x, value_vars=["just learned", "at the end"], var_name="measured",
                       value_name="accuracy")
-    style = {"x": x, "y": "accuracy", "hue": "measured", "style": "measured", "ax": ax}
+    style = {"x": x, "y": "accuracy", "hue": "measured", "style": "measured", "ax": ax,
+             "palette": [COLORS["joint"], COLORS["SI"]]}
     sns.lineplot(long, errorbar=None, **style)
     sns.scatterplot(long, legend=False, alpha=0.6, **style)
     ax.set(xscale="log", xlabel=label, ylabel="mean accuracy", title=title)
@@ -190,14 +204,25 @@ def setting_curves(table: pd.DataFrame, *, x: str, label: str, title: str = "",
     return ax
 
 
-def setting_panels(tables: Mapping[str, pd.DataFrame], *, x: str, label: str) -> Axes:
-    """`setting_curves` of several tables beside each other, three in a row, under their titles."""
-    rows = math.ceil(len(tables) / 3)
-    _, axes = plt.subplots(rows, 3, figsize=(11, 3.2 * rows), sharey=True, squeeze=False)
-    for ax, (title, table) in zip(axes.flat, tables.items(), strict=False):
-        setting_curves(table, x=x, label=label, title=title, ax=ax)
-        ax.get_legend().set_visible(ax is axes[0, 0])
-    for ax in axes.flat[len(tables):]:
-        ax.axis("off")
-    plt.tight_layout()
-    return axes[0, 0]
+def strength_panels(tables: Mapping[str, pd.DataFrame], chosen: Mapping[str, float]
+                    ) -> list[Axes]:
+    """How learning and keeping depend on the strength, for several methods on one scale.
+
+    Two panels, "just learned" and "at the end" (the columns of each method's table, which is tidy
+    with one row per run, and has a column "strength"). Units of strength differ from method to
+    method, so each is divided by the one in `chosen`. Lines are means.
+    """
+    axes = panels(2)
+    for ax, measured in zip(axes, ("just learned", "at the end"), strict=True):
+        for method, table in tables.items():
+            means = table.groupby("strength")[measured].mean()
+            ax.plot(means.index / chosen[method], means, "o-", color=COLORS[method],
+                    markersize=4, label=method)
+            describe(ax, f"{method}, {measured}: " + ", ".join(
+                f"{100 * mean:.0f} % at {c / chosen[method]:g}" for c, mean in means.items()) + ".")
+        ax.set(xscale="log", title=measured, xlabel="strength / chosen strength",
+               ylabel="mean accuracy")
+    same_scale(axes)
+    for ax in axes:
+        label_ends(ax)
+    return axes

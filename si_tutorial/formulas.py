@@ -4,7 +4,7 @@ A formula works on whatever array it is given, NumPy's or PyTorch's, elementwise
 otherwise. These are the definitions that every fast path is tested against.
 
 The book's letters stand in the docstrings; in code they are words:
-θ `theta`, θ̃ `anchor`, g `task_grad`, δ `delta`, ω `path_integral`, Δ `drift`,
+θ `theta`, θ̃ `anchor`, g `task_grad`, δ `delta`, ω `path_integral`, Δ `displacement`,
 Ω `importance`, c `strength`, ξ `damping`.
 
 Sources: Zenke, Poole & Ganguli, Continual Learning Through Synaptic Intelligence, ICML 2017,
@@ -26,7 +26,7 @@ def loss_change(task_grad: Array, delta: Array) -> Array:
 
 
 def credit(task_grad: Array, delta: Array) -> Array:
-    """−gₖ δₖ: each parameter's share in the *drop* of the loss during one step (Z17, eq. 3).
+    """−gₖ δₖ: what one step of each parameter took off the loss, to first order (Z17, eq. 3).
 
     Positive where the step helped. Same shape as the arguments, in units of the loss.
     """
@@ -41,14 +41,14 @@ def path_integral(task_grads: Sequence[Array], deltas: Sequence[Array]) -> Array
     return sum(credit(g, delta) for g, delta in zip(task_grads, deltas, strict=True))
 
 
-def importance(path_integral: Array, drift: Array, damping: float) -> Array:
+def importance(path_integral: Array, displacement: Array, damping: float) -> Array:
     """ωₖ / (Δₖ² + ξ): one task's contribution to Ωₖ (Z17, eq. 5).
 
-    `drift` is the net displacement Δ over the task. Dividing by its square gives the units of a
-    curvature (loss per squared parameter); the damping ξ, in units of a squared parameter, keeps
-    parameters that hardly moved from an unbounded importance.
+    `displacement` is Δ, from the start of the task to its end. Dividing by its square gives the
+    units of a curvature (loss per squared parameter); the damping ξ, in units of a squared
+    parameter, keeps parameters that hardly moved from an unbounded importance.
     """
-    return path_integral / (drift**2 + damping)
+    return path_integral / (displacement**2 + damping)
 
 
 def penalty(importance: Array, anchor: Array, theta: Array, strength: float) -> Array:
@@ -154,8 +154,8 @@ def surrogate_gap(importance: Array, deltas: Sequence[Array], strength: float) -
     An identity, for any optimizer, where the task begins at the anchor. `deltas` is the sequence
     of the task's steps; Δ is their sum.
     """
-    drift = sum(deltas)
-    return strength * importance * (drift**2 - sum(delta**2 for delta in deltas))
+    displacement = sum(deltas)
+    return strength * importance * (displacement**2 - sum(delta**2 for delta in deltas))
 
 
 # ------------------------------------------------------------------- where EWC's Fisher meets Ω

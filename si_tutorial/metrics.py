@@ -7,7 +7,9 @@ Sources: Lopez-Paz & Ranzato, Gradient Episodic Memory, NeurIPS 2017 (average ac
 and forward transfer); Chaudhry et al., Riemannian Walk, ECCV 2018 (forgetting).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -69,6 +71,34 @@ def prediction_interval(values: ArrayLike, level: float = 0.95, *,
     """
     mean, spread, n, t = _student(values, level, alike)
     return mean - t * spread * (1 + 1 / n)**0.5, mean + t * spread * (1 + 1 / n)**0.5
+
+
+class Difference(NamedTuple):
+    """How much two methods differ over the same seeds, with two intervals of the mean."""
+    mean: float
+    alone: tuple[float, float]     # as if it were the only one that is read
+    together: tuple[float, float]  # wider: all that are read hold at once (Bonferroni)
+
+
+def differences(values: Mapping[str, ArrayLike], level: float = 0.95) -> dict[str, Difference]:
+    """Each pair of methods, "A − B" with A the higher one, the largest difference first.
+
+    `values` has one accuracy per seed for each method, the same seeds in the same order, so that
+    the runs are paired.
+    """
+    arrays = {name: np.asarray(series, dtype=float) for name, series in values.items()}
+    if len({array.shape for array in arrays.values()}) > 1:
+        raise ValueError("paired runs need the same seeds for each method, got "
+                         f"{ {name: len(array) for name, array in arrays.items()} }")
+    ranked = sorted(arrays, key=lambda name: -arrays[name].mean())
+    pairs = list(combinations(ranked, 2))
+    found = {}
+    for one, other in pairs:
+        gap = arrays[one] - arrays[other]
+        found[f"{one} − {other}"] = Difference(
+            float(gap.mean()), confidence_interval(gap, level),
+            confidence_interval(gap, 1 - (1 - level) / len(pairs)))
+    return dict(sorted(found.items(), key=lambda item: -item[1].mean))
 
 
 def _student(values: ArrayLike, level: float, alike: Sequence[ArrayLike] = ()

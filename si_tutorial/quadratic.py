@@ -2,7 +2,7 @@
 
 Everything follows from the offset d = θ(0) − θ*, the start as seen from the optimum. In code:
 H `hessian`, its eigenvalues λ `curvatures` and eigenvectors u `directions`, θ* `optimum`,
-d `offset`, Q `velocity_gram`, Δ `drift`, ω `path_integral`, Ω `importance`, ξ `damping`.
+d `offset`, Q `velocity_gram`, Δ `displacement`, ω `path_integral`, Ω `importance`, ξ `damping`.
 
 All arrays are NumPy's, in double precision. `offset` may be one vector `(n,)` or a stack of them
 `(..., n)`. A Hessian that is not symmetric, or has a negative eigenvalue, is a ValueError.
@@ -69,8 +69,8 @@ def velocity_gram(hessian: np.ndarray, offset: np.ndarray, *, time: float = np.i
     curvatures, directions = spectrum(hessian)
     amplitudes = np.asarray(offset, dtype=float) @ directions           # (..., n)
     total = np.add.outer(curvatures, curvatures)                        # (n, n): λ^α + λ^β
-    share = np.divide(curvatures, total, out=np.zeros_like(total), where=total > 0)
-    weight = curvatures[:, None] * share                                # no underflow of λ^α λ^β
+    fraction = np.divide(curvatures, total, out=np.zeros_like(total), where=total > 0)
+    weight = curvatures[:, None] * fraction                             # no underflow of λ^α λ^β
     if np.isfinite(time):
         weight = weight * -np.expm1(-total * time / tau)
     modes = directions * amplitudes[..., None, :]                       # (..., n, n): u^α d^α
@@ -78,12 +78,12 @@ def velocity_gram(hessian: np.ndarray, offset: np.ndarray, *, time: float = np.i
 
 
 def path_integral(hessian: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """ω_k = Q_kk: each parameter's share in the whole drop of the loss; shape `(..., n)`."""
+    """ω_k = Q_kk: each parameter's account of the whole drop of the loss; shape `(..., n)`."""
     return np.diagonal(velocity_gram(hessian, offset), axis1=-2, axis2=-1)
 
 
-def drift(hessian: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Δ = −P d: the net displacement θ(∞) − θ(0), shape `(..., n)`.
+def displacement(hessian: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Δ = −P d: the displacement θ(∞) − θ(0), shape `(..., n)`.
 
     P projects on the range of H: along a direction of zero curvature a parameter stays.
     """
@@ -93,9 +93,9 @@ def drift(hessian: np.ndarray, offset: np.ndarray) -> np.ndarray:
 def importance(hessian: np.ndarray, offset: np.ndarray, damping: float) -> np.ndarray:
     """Ω_k = Q_kk / (Δ_k² + ξ), shape `(..., n)` (Z17, eq. 5). Where ω, Δ and ξ are 0, Ω is 0.
 
-    So it is where H_kk = 0: such a parameter neither moves nor earns anything.
+    So it is where H_kk = 0: such a parameter does not move, and its account stays empty.
     """
-    omega, moved = path_integral(hessian, offset), drift(hessian, offset)
+    omega, moved = path_integral(hessian, offset), displacement(hessian, offset)
     still = (np.diagonal(hessian) == 0) | ((omega == 0) & (moved == 0))
     return np.where(still, 0.0, omega / (np.where(still, 1.0, moved) ** 2 + damping))
 
@@ -106,7 +106,7 @@ def mean_velocity_gram(hessian: np.ndarray, sigma: float) -> np.ndarray:
     return 0.5 * sigma**2 * np.asarray(hessian, dtype=float)
 
 
-def mean_squared_drift(hessian: np.ndarray, sigma: float) -> np.ndarray:
+def mean_squared_displacement(hessian: np.ndarray, sigma: float) -> np.ndarray:
     """⟨Δ_k²⟩ = σ² P_kk over isotropic starts: σ² for a non-singular H, else less. Shape `(n,)`."""
     return sigma**2 * np.diagonal(range_projector(hessian))
 
@@ -120,10 +120,10 @@ def rank_one_importance(curvature: float, direction: np.ndarray, offset: np.ndar
     direction = np.asarray(direction, dtype=float)
     if not np.isclose(direction @ direction, 1):
         raise ValueError(f"direction must have length 1, got {np.linalg.norm(direction):.6g}")
-    squared_drift = (direction @ offset) ** 2 * direction**2            # (n,)
-    share = np.divide(squared_drift, squared_drift + damping, where=squared_drift > 0,
-                      out=np.zeros_like(direction))
-    return 0.5 * curvature * share
+    squares = (direction @ offset) ** 2 * direction**2                  # (n,): Δ²
+    fraction = np.divide(squares, squares + damping, where=squares > 0,
+                         out=np.zeros_like(direction))
+    return 0.5 * curvature * fraction
 
 
 def descent_gram(hessian: np.ndarray, offset: np.ndarray, lr: float) -> np.ndarray:
@@ -137,23 +137,23 @@ def descent_gram(hessian: np.ndarray, offset: np.ndarray, lr: float) -> np.ndarr
         raise ValueError(f"gradient descent does not converge: lr · λ = {lr * curvatures[-1]:.3g}, "
                          "at least 2")
     total = np.add.outer(curvatures, curvatures) - lr * np.multiply.outer(curvatures, curvatures)
-    share = np.divide(curvatures, total, out=np.zeros_like(total), where=total > 0)
+    fraction = np.divide(curvatures, total, out=np.zeros_like(total), where=total > 0)
     modes = directions * (directions.T @ offset)
-    return modes @ (curvatures[:, None] * share) @ modes.T
+    return modes @ (curvatures[:, None] * fraction) @ modes.T
 
 
 def compounded_importance(curvature: np.ndarray | float, importance: np.ndarray | float,
                           strength: float) -> np.ndarray | float:
     """h/2 + 2 c Ω_old: what a later task adds to Ω at ξ = 0, for diagonal curvature h.
 
-    The penalty holds the parameter back, so that it earns its credit over a shorter way.
+    The penalty holds the parameter back: it lowers the loss by much over a short displacement.
     """
     return curvature / 2 + 2 * strength * importance
 
 
-def second_drift(second_hessian: np.ndarray, shift: np.ndarray, importance: np.ndarray,
-                 strength: float) -> np.ndarray:
-    """(H₂ + 2c diag Ω)⁻¹ H₂ D: how far the second task moves θ from θ̃ = θ₁*, D = θ₂* − θ₁*.
+def second_displacement(second_hessian: np.ndarray, shift: np.ndarray, importance: np.ndarray,
+                        strength: float) -> np.ndarray:
+    """Δ = (H₂ + 2c diag Ω)⁻¹ H₂ D: the second task moves θ from θ̃ = θ₁* by it; D = θ₂* − θ₁*.
 
     Where the matrix is singular, its pseudo-inverse: gradient flow from θ₁* goes there. `(n,)`.
     """
@@ -164,14 +164,15 @@ def second_drift(second_hessian: np.ndarray, shift: np.ndarray, importance: np.n
 
 def forgetting(first_hessian: np.ndarray, second_hessian: np.ndarray, shift: np.ndarray,
                importance: np.ndarray, strength: float) -> np.ndarray:
-    """½ δᵀ H₁ δ, the rise of the first task's loss, with δ = `second_drift(…)`."""
-    return loss(second_drift(second_hessian, shift, importance, strength), first_hessian, 0.0)
+    """½ Δᵀ H₁ Δ, the rise of the first task's loss, with Δ = `second_displacement(…)`."""
+    moved = second_displacement(second_hessian, shift, importance, strength)
+    return loss(moved, first_hessian, 0.0)
 
 
 def joint_loss(first_hessian: np.ndarray, second_hessian: np.ndarray, shift: np.ndarray,
                importance: np.ndarray, strength: float) -> np.ndarray:
-    """½ δᵀ H₁ δ + ½ (δ−D)ᵀ H₂ (δ−D): both tasks' losses after the second task."""
-    moved = second_drift(second_hessian, shift, importance, strength)
+    """½ Δᵀ H₁ Δ + ½ (Δ−D)ᵀ H₂ (Δ−D): both tasks' losses after the second task."""
+    moved = second_displacement(second_hessian, shift, importance, strength)
     return loss(moved, first_hessian, 0.0) + loss(moved, second_hessian, shift)
 
 
@@ -179,8 +180,8 @@ def best_strength(first_hessian: np.ndarray, second_hessian: np.ndarray, shift: 
                   importance: np.ndarray, *, low: float = 1e-3, high: float = 1e3) -> float:
     """The c in [`low`, `high`] at which `joint_loss` is least, to about seven digits.
 
-    A search: the best of 121 values on a logarithmic grid, refined between its neighbours. For
-    diagonal Hessians and ξ = 0 the answer is 1; in general there is no closed form.
+    A search: the best of 121 values on a logarithmic grid, refined between its neighbours. For a
+    diagonal first Hessian and ξ = 0 the answer is 1; in general there is no closed form.
     """
     def joint(log_c):
         return joint_loss(first_hessian, second_hessian, shift, importance, np.exp(log_c))

@@ -1,5 +1,7 @@
 """The built book: every page of the table of contents is there, executed, and made from it."""
 
+import ast
+import html
 import json
 import re
 from pathlib import Path
@@ -45,6 +47,77 @@ def test_what_a_notebook_glues_it_also_shows_and_the_reverse(path):
     assert exact - shown == set()
 
 
+def code_cells(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [(i, "".join(cell["source"]), set(cell["metadata"].get("tags", [])))
+            for i, cell in enumerate(cells) if cell["cell_type"] == "code"]
+
+
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_imports_and_the_code_of_figures_and_tables_are_folded(path):
+    hidden = {"hide-input", "remove-input", "remove-cell"}
+    drawing = re.compile(r"^(figures|tables)\.show\(", re.MULTILINE)
+    importing = re.compile(r"^(import|from) \w", re.MULTILINE)
+    assert [i for i, source, tags in code_cells(path) if not tags & hidden
+            and (drawing.search(source) or len(importing.findall(source)) > 2)] == []
+
+
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_a_cell_s_tags_are_those_that_mean_something(path):
+    words = re.search(r"WORDS = (\{.*?\})", (ROOT / "_ext/folds.py").read_text("utf-8"), re.DOTALL)
+    fold = set(ast.literal_eval(words[1]))
+    known = {"hide-input", "remove-input", "remove-output", "remove-cell", *fold}
+    for i, _, tags in code_cells(path):
+        assert tags <= known, (i, tags - known)
+        assert not tags & fold or "hide-input" in tags, (i, "a bar with words, but nothing folded")
+
+
+def descriptions():
+    found = {f"book/{path.stem}": json.loads(path.read_text("utf-8"))["metadata"].get(
+        "description", "") for path in notebooks()}
+    for path in (ROOT / "book").glob("*.md"):
+        found[f"book/{path.stem}"] = re.search(r"^description: (.*)$", path.read_text("utf-8"),
+                                               re.MULTILINE)[1].strip('"')
+    return found
+
+
+def test_every_page_has_a_description_of_its_own():
+    found = descriptions()
+    assert {page: words for page, words in found.items() if not 50 <= len(words) <= 160} == {}
+    assert len(set(found.values())) == len(found)
+
+
+@pytest.mark.built
+@pytest.mark.parametrize("page", pages())
+def test_a_shared_link_has_a_face(page):
+    head = (HTML / f"{page}.html").read_text(encoding="utf-8").split("</head>")[0]
+    tags = dict(re.findall(r'<meta (?:name|property)="([\w:]+)" content="([^"]*)"', head))
+    words = html.escape(descriptions()[page])
+    assert tags["description"] == tags["og:description"] == words
+    assert tags["og:title"] and tags["og:site_name"] == "Synaptic Intelligence"
+    icon = re.search(r'<link rel="icon" href="([^"]+)"', head)[1]
+    assert (HTML / page).parent.joinpath(icon).resolve().is_file()
+
+
+@pytest.mark.built
+def test_titles_differ_and_chapters_are_numbered():
+    titles = [re.search(r"<title>(.*?)</title>", (HTML / f"{page}.html").read_text("utf-8"))[1]
+              for page in pages()]
+    assert len(set(titles)) == len(titles)
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    numbered = sum(len(part["chapters"]) for part in toc["parts"] if part.get("numbered"))
+    numbers = [int(n[1]) for title in titles if (n := re.match(r"(\d+)\. ", title))]
+    assert numbers == list(range(1, numbered + 1)) != []
+
+
+@pytest.mark.built
+@pytest.mark.parametrize("page", pages())
+def test_every_table_is_made_by_the_one_function_and_every_picture_too(page):
+    text = (HTML / f"{page}.html").read_text(encoding="utf-8")
+    assert 'class="dataframe"' not in text and "data:image/png" not in re.sub(
+        r'<figure class="si-figure">.*?</figure>', "", text, flags=re.DOTALL)
+
+
 @pytest.mark.built
 @pytest.mark.parametrize("page", pages())
 def test_every_page_is_built(page):
@@ -72,8 +145,8 @@ def test_a_page_shows_the_output_of_every_cell_that_has_one(path):
     executed = json.loads((ROOT / "build/executed/book" / path.name).read_text(encoding="utf-8"))
     cells = [cell for cell in executed["cells"] if any(map(visible, cell.get("outputs", [])))
              and not {"remove-output", "remove-cell"} & set(cell["metadata"].get("tags", []))]
-    html = (HTML / f"book/{path.stem}.html").read_text(encoding="utf-8")
-    assert html.count('class="cell_output') == len(cells) > 0
+    page = (HTML / f"book/{path.stem}.html").read_text(encoding="utf-8")
+    assert page.count('class="cell_output') == len(cells) > 0
 
 
 @pytest.mark.built

@@ -63,6 +63,17 @@ def test_writing_the_address_again_changes_nothing(path, tmp_path):
     assert "git+https://github.com/a/b@c" in copy.read_text(encoding="utf-8")
 
 
+def test_it_says_what_is_left_to_do():
+    left = address_tool().left_to_do
+    placeholder = left("https://github.com/-owner-/si-tutorial")
+    assert "no address yet" in placeholder
+    assert [re.search(rf"^  {i}\. .*({word})", placeholder, re.MULTILINE) is not None
+            for i, word in enumerate(("_config.yml", "make address", "commit", "Pages"), 1)
+            ] == 4 * [True]
+    real = left("https://github.com/someone/book")
+    assert "no address" not in real and "https://github.com/someone/book" in real
+
+
 def test_a_false_address_is_refused_before_publishing(capsys):
     assert address_tool().main("https://github.com/another/one") == 1
     assert "write that into _config.yml" in capsys.readouterr().out

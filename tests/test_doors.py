@@ -1,9 +1,11 @@
 """The doors: what each button of a page leads to is in the tree, at the one address there is."""
 
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
+import types
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
 OWNER_AND_NAME = urlsplit(REPOSITORY["url"]).path
 BRANCH = REPOSITORY["branch"]
+PLACEHOLDER = re.search(r'PLACEHOLDER = "(.+?)"', (ROOT / "tools/address.py").read_text("utf-8"))[1]
 
 
 class Buttons(HTMLParser):
@@ -59,14 +62,31 @@ def test_every_button_leads_to_the_page_s_own_source(page):
     named = {button: path_named(button, address) for button, address in buttons.items()
              if address.startswith("http")}
     launch = ("Launch on Binder", "Launch on Colab") if source.endswith(".ipynb") else ()
-    assert named == {"Source repository": "",
-                     **dict.fromkeys((*launch, "Suggest edit"), source)}
+    assert named == ({} if PLACEHOLDER in OWNER_AND_NAME else
+                     {"Source repository": "", **dict.fromkeys((*launch, "Suggest edit"), source)})
     assert (ROOT / source).is_file()
 
 
 def test_the_repository_s_address_is_well_formed():
     assert re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", REPOSITORY["url"])
     assert not REPOSITORY["url"].endswith(".git") and REPOSITORY["path_to_book"] == ""
+
+
+def test_what_hides_the_buttons_is_what_the_tool_calls_a_placeholder():
+    assert f'PLACEHOLDER = "{PLACEHOLDER}"' in (ROOT / "_ext/face.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("url", "shown"), [("https://github.com/-owner-/x", False),
+                                            ("https://github.com/someone/x", True)])
+def test_buttons_vanish_while_the_address_is_a_placeholder(url, shown):
+    spec = importlib.util.spec_from_file_location("face", ROOT / "_ext/face.py")
+    face = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(face)
+    options = {"repository_url": url, "use_repository_button": True, "use_edit_page_button": True,
+               "launch_buttons": {"binderhub_url": "https://mybinder.org"}}
+    face.hide_buttons(None, types.SimpleNamespace(html_theme_options=options))
+    assert [bool(options[key]) for key in ("use_repository_button", "use_edit_page_button",
+                                           "launch_buttons")] == 3 * [shown]
 
 
 def test_it_stands_once():

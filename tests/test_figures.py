@@ -1,9 +1,5 @@
 """Figures: what they draw comes from the data, and so do the words for those who cannot see it."""
 
-import base64
-import html
-import re
-
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -11,7 +7,9 @@ import pytest
 
 matplotlib.use("Agg")
 
-from si_tutorial import figures
+from matplotlib.colors import to_hex
+
+from si_tutorial import figures, metrics
 
 NAMES = ["zeros", "ones", "twos"]
 
@@ -29,8 +27,16 @@ def accuracy():
 
 def test_the_matrix_shows_what_is_trained_and_hides_what_is_not(accuracy):
     ax = figures.accuracy_matrix(accuracy, NAMES)
-    assert [t.get_text() for t in ax.texts] == ["91", "81", "92", "71", "82", "93"]
+    assert [t.get_text() for t in ax.texts] == ["91.0", "81.0", "92.0", "71.0", "82.0", "93.0"]
     assert [t.get_text() for t in ax.get_xticklabels()] == NAMES
+    opacity = ax.get_images()[0].get_array()[..., 3]
+    assert (opacity[np.triu_indices(3, 1)] == 0).all()
+
+
+def test_the_matrix_tells_95_from_100_percent_as_it_tells_60_from_95():
+    ax = figures.accuracy_matrix(np.diag([1.0, 0.95, 0.6]), NAMES)
+    perfect, good, bad = np.diag(ax.get_images()[0].get_array()[..., 3])
+    assert perfect == 0 and good > 0.15 and 1 < (bad - good) / (good - perfect) < 3
 
 
 def test_the_words_of_the_matrix_follow_the_numbers(accuracy):
@@ -51,6 +57,8 @@ def test_curves_end_in_the_words_where_they_end_in_the_data():
     lines = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_color() != "0.6"]
     drawn = {tuple(np.round(line.get_ydata(), 6)) for line in lines}
     assert {(0.9, 0.6), (0.9, 0.8)} <= drawn
+    assert {text.get_text() for text in ax.texts} == {"fine-tuning", "SI"}
+    assert ax.get_legend() is None
 
 
 def test_a_curve_below_chance_is_not_cut_off():
@@ -60,27 +68,10 @@ def test_a_curve_below_chance_is_not_cut_off():
 
 def test_methods_keep_their_colours_in_every_figure():
     data = table(method=["SI", "SI", "EWC"], accuracy=[0.9, 0.8, 0.7])
-    ax = figures.accuracy_points(data, x="method")
-    colors = [c.get_facecolors()[0][:3] for c in ax.collections if len(c.get_offsets())]
-    assert [tuple(c) for c in colors[:2]] == [figures.COLORS["SI"], figures.COLORS["EWC"]]
+    ax = figures.accuracy_points(data, by="method")
+    colors = [to_hex(c.get_facecolors()[0]) for c in ax.collections if len(c.get_offsets())]
+    assert colors[:2] == [figures.COLORS["SI"], figures.COLORS["EWC"]]
     assert "SI 85.0 %, EWC 70.0 %" in ax.figure.get_label()
-
-
-def test_show_keeps_caption_words_and_picture_together(accuracy):
-    shown = figures.show(figures.accuracy_matrix(accuracy, NAMES), "A <caption> & more.")
-    page = shown._repr_html_()
-    assert html.escape("A <caption> & more.") in page
-    assert html.escape(shown.alt) in page and "71 % on zeros" in shown.alt
-    picture = base64.b64decode(re.search(r"base64,([^\"]+)", page)[1])
-    assert picture.startswith(b"\x89PNG") and len(picture) > 1000
-    assert not matplotlib.pyplot.get_fignums()  # shown once, not a second time by the notebook
-
-
-@pytest.mark.parametrize("alt", ["", "a figure", "plot.png"])
-def test_a_figure_without_words_is_refused(alt):
-    _, ax = matplotlib.pyplot.subplots()
-    with pytest.raises(ValueError, match="cannot see"):
-        figures.show(ax, "caption", alt=alt)
 
 
 def accuracies(**by_method):
@@ -111,16 +102,36 @@ def test_setting_curves_show_learning_and_keeping_on_a_logarithmic_scale():
     assert "60 % at 0.1, 60 % at 10" in ax.figure.get_label()
 
 
-def test_setting_panels_share_one_legend_and_one_scale():
-    table = pd.DataFrame({"strength": [0.1, 10], "just learned": [0.9, 0.6],
-                          "at the end": [0.5, 0.6]})
-    tables = {"SI": table, "EWC": table - 0.05, "MAS": table, "L2": table.assign(strength=[1, 2])}
-    ax = figures.setting_panels(tables, x="strength", label="strength c")
-    panels = ax.figure.axes
-    assert [panel.get_title() for panel in panels] == [*tables, "", ""]
-    assert [bool(panel.get_legend() and panel.get_legend().get_visible())
-            for panel in panels] == [True] + 5 * [False]
-    assert [panel.axison for panel in panels] == 4 * [True] + 2 * [False]
-    assert panels[3].get_lines()[0].get_xdata().tolist() == [1, 2]
-    assert panels[0].get_ylim() == panels[1].get_ylim()
-    assert all(title in ax.figure.get_label() for title in tables)
+def test_strength_panels_measure_each_strength_in_units_of_the_chosen_one():
+    table = pd.DataFrame({"strength": [0.1, 10, 10], "just learned": [0.9, 0.6, 0.4],
+                          "at the end": [0.5, 0.6, 0.8]})
+    tables = {"SI": table, "EWC": table.assign(strength=[1e6, 1e8, 1e8])}
+    learned, kept = figures.strength_panels(tables, {"SI": 10, "EWC": 1e6})
+    assert [learned.get_title(), kept.get_title()] == ["just learned", "at the end"]
+    si, ewc = (kept.get_lines()[i].get_xydata().tolist() for i in (0, 1))
+    assert si == [[0.01, 0.5], [1, pytest.approx(0.7)]]
+    assert ewc == [[1, 0.5], [100, pytest.approx(0.7)]]
+    assert learned.get_lines()[0].get_ydata().tolist() == pytest.approx([0.9, 0.5])
+    assert learned.get_ylim() == kept.get_ylim() and learned.figure is not kept.figure
+    assert "EWC, at the end: 50 % at 1, 70 % at 100." in kept.figure.get_label()
+
+
+def test_a_heatmap_lets_the_page_through_at_zero():
+    ax = figures.heatmap([[np.nan, -0.5], [0.0, 0.25]], names="ab", limit=0.5, fmt=".2f")
+    image = ax.get_images()[0]
+    blank, negative, zero, positive = image.to_rgba(image.get_array()).reshape(4, 4)
+    assert blank[3] == 0 and zero[3] < 0.01 < positive[3] < negative[3]
+    assert negative[0] > negative[2] and positive[0] < positive[2]   # vermillion, and blue
+    assert [t.get_text() for t in ax.texts] == ["−0.50", "0.00", "0.25"]
+
+
+def test_differences_are_drawn_with_both_intervals():
+    found = metrics.differences({"A": [5.0, 7, 9], "B": [4, 7, 7], "C": [2, 1, 3]})
+    ax = figures.differences(found, label="points")
+    assert [text.get_text() for text in ax.get_yticklabels()] == list(found)
+    _, thin, thick, mean = ax.get_lines()[:4]
+    assert tuple(thin.get_xdata()) == found["A − C"].together
+    assert tuple(thick.get_xdata()) == found["A − C"].alone
+    assert thick.get_linewidth() > thin.get_linewidth()
+    assert mean.get_xdata()[0] == pytest.approx(5)
+    assert "A − C +5.0" in ax.figure.get_label()

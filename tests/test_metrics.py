@@ -124,3 +124,30 @@ def test_an_interval_moves_and_stretches_with_its_values(interval):
 def test_an_interval_of_nothing_is_refused(interval, values, level, message):
     with pytest.raises(ValueError, match=message):
         interval(values, level)
+
+
+def test_differences_are_paired_ranked_and_read_alone_or_together():
+    values = {"A": [0.5, 0.7, 0.9], "B": [0.4, 0.7, 0.7], "C": [0.2, 0.1, 0.3]}
+    found = metrics.differences(values)
+    assert list(found) == ["A − C", "B − C", "A − B"]
+    gap = np.subtract(values["A"], values["C"])
+    assert found["A − C"].mean == pytest.approx(gap.mean())
+    assert found["A − C"].alone == pytest.approx(metrics.confidence_interval(gap))
+    assert found["A − C"].together == pytest.approx(
+        metrics.confidence_interval(gap, level=1 - 0.05 / 3))
+
+
+def test_differences_of_runs_that_are_not_paired_are_refused():
+    with pytest.raises(ValueError, match=r"same seeds for each method, got \{'A': 2, 'B': 3\}"):
+        metrics.differences({"A": [0.1, 0.2], "B": [0.1, 0.2, 0.3]})
+
+
+def test_intervals_that_are_read_together_miss_a_zero_in_one_family_out_of_twenty():
+    rng = np.random.default_rng(0)
+    alone = together = 0
+    for _ in range(1000):   # four methods that do not differ
+        values = {name: rng.normal(size=8) for name in "ABCD"}
+        found = metrics.differences(values).values()
+        alone += any(low > 0 for low, _ in (one.alone for one in found))
+        together += any(low > 0 for low, _ in (one.together for one in found))
+    assert together <= 50 + 4 * 50**0.5 and alone > 120

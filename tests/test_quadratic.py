@@ -115,17 +115,17 @@ def test_velocity_gram_solves_the_lyapunov_equation(seed, offset):
 @given(seed=seeds, rank=ranks, offset=vectors)
 def test_the_shares_add_up_to_the_drop(seed, rank, offset):
     hessian = hessian_from(seed, rank=rank)
-    end = offset + quadratic.drift(hessian, offset)
+    end = offset + quadratic.displacement(hessian, offset)
     drop = quadratic.loss(offset, hessian, 0.0) - quadratic.loss(end, hessian, 0.0)
     np.testing.assert_allclose(quadratic.path_integral(hessian, offset).sum(), drop, atol=1e-12)
 
 
 @settings(max_examples=50, deadline=None)
 @given(seed=seeds, rank=ranks, offset=vectors)
-def test_the_flow_ends_where_the_drift_says(seed, rank, offset):
+def test_the_flow_ends_where_the_displacement_says(seed, rank, offset):
     hessian = hessian_from(seed, rank=rank)
     end = quadratic.gradient_flow(offset, hessian, np.zeros(4), [500.0])[0]
-    np.testing.assert_allclose(offset + quadratic.drift(hessian, offset), end, atol=1e-11)
+    np.testing.assert_allclose(offset + quadratic.displacement(hessian, offset), end, atol=1e-11)
 
 
 @settings(max_examples=50, deadline=None)
@@ -135,7 +135,7 @@ def test_diagonal_hessian_importance_is_half_the_curvature(curvatures, offset):
     hessian = np.diag(curvatures)
     np.testing.assert_allclose(quadratic.importance(hessian, offset, 0.0), curvatures / 2)
     damped = quadratic.importance(hessian, offset, 0.3)
-    omega, moved = quadratic.path_integral(hessian, offset), quadratic.drift(hessian, offset)
+    omega, moved = quadratic.path_integral(hessian, offset), quadratic.displacement(hessian, offset)
     np.testing.assert_array_equal(damped, formulas.importance(omega, moved, 0.3))
     np.testing.assert_allclose(damped, curvatures / 2 * offset**2 / (offset**2 + 0.3))
 
@@ -149,7 +149,7 @@ def test_a_flat_direction_earns_nothing_and_divides_nothing():
         assert np.array_equal(quadratic.velocity_gram(hessian, [1.0, 2, 3]), np.diag([1.0, 0, 0]))
         assert np.array_equal(quadratic.velocity_gram(hessian, [1.0, 2, 3], time=7.0)[1:],
                               np.zeros((2, 3)))
-        assert np.array_equal(quadratic.drift(hessian, [1.0, 2, 3]), [-1, 0, 0])
+        assert np.array_equal(quadratic.displacement(hessian, [1.0, 2, 3]), [-1, 0, 0])
         assert np.array_equal(quadratic.importance(hessian, [1.0, 2, 3], 0.0), [1, 0, 0])
         assert np.array_equal(quadratic.velocity_gram(np.zeros((2, 2)), [1.0, 2]),
                               np.zeros((2, 2)))
@@ -171,9 +171,9 @@ def test_small_curvatures_beside_large_ones_are_kept():
     hessian, offset = np.diag([1e20, 1.0, 1e-200]), np.array([1.0, 2, 3])
     assert np.array_equal(quadratic.path_integral(hessian, offset),
                           np.diag(hessian) / 2 * offset**2)
-    assert np.array_equal(quadratic.drift(hessian, offset), -offset)
+    assert np.array_equal(quadratic.displacement(hessian, offset), -offset)
     np.testing.assert_allclose(quadratic.importance(hessian, offset, 0.0), np.diag(hessian) / 2)
-    np.testing.assert_allclose(quadratic.second_drift(hessian, offset, [1e20, 1, 0], 1.0),
+    np.testing.assert_allclose(quadratic.second_displacement(hessian, offset, [1e20, 1, 0], 1.0),
                                [1 / 3, 2 / 3, 3])
 
 
@@ -203,9 +203,10 @@ def test_averages_over_isotropic_starts(rank):
     grams = quadratic.velocity_gram(hessian, offsets)                 # (S, n, n)
     error = 5 * grams.std(0) / 200 + 1e-12
     assert (np.abs(grams.mean(0) - quadratic.mean_velocity_gram(hessian, sigma)) < error).all()
-    squares = quadratic.drift(hessian, offsets) ** 2                  # (S, n)
+    squares = quadratic.displacement(hessian, offsets) ** 2                  # (S, n)
     error = 5 * squares.std(0) / 200
-    assert (np.abs(squares.mean(0) - quadratic.mean_squared_drift(hessian, sigma)) < error).all()
+    expected = quadratic.mean_squared_displacement(hessian, sigma)
+    assert (np.abs(squares.mean(0) - expected) < error).all()
 
 
 @settings(max_examples=50, deadline=None)
@@ -259,11 +260,11 @@ def test_descent_tends_to_the_flow_in_proportion_to_the_rate():
 @settings(max_examples=20, deadline=None)
 @given(seed=seeds, ranks=st.tuples(ranks, ranks), shift=vectors,
        strength=st.sampled_from([0, 1e-12, 1e-6]) | st.floats(0.01, 5))
-def test_second_drift_is_where_the_flow_on_the_surrogate_ends(seed, ranks, shift, strength):
+def test_second_displacement_is_where_the_flow_on_the_surrogate_ends(seed, ranks, shift, strength):
     first, second = hessian_from(seed, rank=ranks[0]), hessian_from(seed + 1, rank=ranks[1])
     importance = np.diag(first) / 2
     stiffness = second + 2 * strength * np.diag(importance)
-    moved = quadratic.second_drift(second, shift, importance, strength)
+    moved = quadratic.second_displacement(second, shift, importance, strength)
     np.testing.assert_allclose(stiffness @ moved, second @ shift, atol=1e-9)  # it is stationary
     rate = 1.9 / np.linalg.eigvalsh(stiffness).max()
     x = np.zeros(4)
@@ -276,7 +277,7 @@ def test_second_drift_is_where_the_flow_on_the_surrogate_ends(seed, ranks, shift
 
 def test_without_a_penalty_a_flat_direction_of_the_second_task_is_left_alone():
     u = np.array([3.0, 4.0]) / 5
-    moved = quadratic.second_drift(2 * np.outer(u, u), [1.0, 0.0], [0.0, 0.0], 1.0)
+    moved = quadratic.second_displacement(2 * np.outer(u, u), [1.0, 0.0], [0.0, 0.0], 1.0)
     np.testing.assert_allclose(moved, 0.6 * u)
 
 
@@ -299,7 +300,7 @@ def test_two_diagonal_tasks(first, second, shift):
 def test_joint_loss_is_the_sum_of_both_losses():
     first, second, shift = hessian_from(10), hessian_from(11), np.array([1.0, -0.5, 2, 0.3])
     importance = quadratic.importance(first, [1.0, 1, -1, 0.5], 0.1)
-    theta = quadratic.second_drift(second, shift, importance, 0.7)
+    theta = quadratic.second_displacement(second, shift, importance, 0.7)
     lost = quadratic.forgetting(first, second, shift, importance, 0.7)
     assert lost == pytest.approx(quadratic.loss(theta, first, np.zeros(4)))
     assert (quadratic.joint_loss(first, second, shift, importance, 0.7)

@@ -2,7 +2,8 @@
 
 A notebook that is opened alone, on Colab, has to know where the package comes from. Run after the
 address in _config.yml has changed: `make address`. With the true address as its argument, as on
-GitHub before publishing, it refuses where _config.yml names another.
+GitHub before publishing, it refuses where _config.yml names another. It ends by saying what is left
+to do.
 """
 
 import json
@@ -12,10 +13,11 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+PLACEHOLDER = "-owner-"  # GitHub allows no such name
 CELL = """\
 import sys
 
-if "google.colab" in sys.modules:  # Colab lacks the book's package; elsewhere nothing is done
+if "google.colab" in sys.modules:  # it lacks the book's package
     %pip install --quiet "si-tutorial[notebooks] @ git+{url}@{branch}"
 """
 
@@ -46,7 +48,21 @@ def main(true_address: str = "") -> int:
         return 1
     for path in sorted((ROOT / "book").glob("*.ipynb")):
         write(path, repository)
+    print(left_to_do(repository["url"]))
     return 0
+
+
+def left_to_do(url: str) -> str:
+    """The way from here to a published book."""
+    if PLACEHOLDER in url:
+        return (f"The book has no address yet: {url} is a placeholder, and its pages show no "
+                "buttons that lead there.\nLeft to do:\n"
+                "  1. in _config.yml, write the repository's address as repository.url\n"
+                "  2. make address\n"
+                "  3. commit, and push to main\n"
+                "  4. on GitHub, Settings > Pages > Source: GitHub Actions")
+    return (f"Every notebook names {url}, and so will the buttons of the pages.\nLeft to do: "
+            "commit, and push to main; once, on GitHub, Settings > Pages > Source: GitHub Actions.")
 
 
 if __name__ == "__main__":

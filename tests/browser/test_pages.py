@@ -1,69 +1,14 @@
-"""Every built page, opened from disk in headless Chromium, at desktop and phone width."""
+"""What readers do on the built pages, from disk in headless Chromium: fold, play, search."""
 
-import os
 import re
-import shutil
 
 import numpy as np
 import pytest
-from test_book import HTML, pages
+from test_book import HTML
 
 from si_tutorial import quadratic
 
 pytestmark = pytest.mark.built
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-
-
-@pytest.fixture(scope="session")
-def browser():
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        message = "no Chromium on this machine: install the package chromium"
-        pytest.fail(message) if os.environ.get("REQUIRE_BROWSER") else pytest.skip(message)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(params=[(1280, "light"), (1280, "dark"), (390, "light")],
-                ids=["wide", "dark", "phone"])
-def look(request, browser):
-    """An empty page, and lists that fill with what goes wrong on it."""
-    width, scheme = request.param
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page = context.new_page()
-    page.errors, page.requests = [], []
-    page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.on("request", lambda request: page.requests.append(request.url))
-    yield page
-    context.close()
-
-
-@pytest.mark.parametrize("name", pages())
-def test_page(look, name):
-    look.goto((HTML / f"{name}.html").as_uri(), wait_until="load")
-    look.wait_for_function("() => !window.MathJax || !!MathJax.startup?.promise")
-    look.evaluate("() => window.MathJax?.startup?.promise")
-
-    assert look.errors == []
-    assert [url for url in look.requests if not url.startswith(("file:", "data:", "blob:"))] == []
-
-    for image in look.locator("article img").all():
-        image.scroll_into_view_if_needed()
-        assert image.evaluate("i => i.complete && i.naturalWidth > 0")
-        alt = image.get_attribute("alt") or ""
-        assert len(alt.split()) >= 6 and not re.search(r"\.(png|svg|ipynb)|_images", alt), alt
-
-    # nothing sticks out to the side, and no role, glue or raw mathematics is left as source text
-    assert look.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
-    text = look.locator("article").inner_text()
-    assert not re.search(r"\{(glue|cite|eq|numref|doc)[:\w]*\}|\$\$|\\frac|mjx-merror", text)
-    assert look.locator("mjx-merror").count() == 0
 
 
 def test_the_panel_is_a_picture_and_a_sentence_where_there_is_no_kernel(look):
@@ -87,6 +32,22 @@ def test_folded_answers_open(look):
     code.wait_for(state="visible")
 
 
+
+@pytest.mark.parametrize("answer", ["details.question", "div.solution.dropdown"])
+def test_a_search_hit_inside_a_folded_answer_opens_it(look, answer):
+    address = (HTML / "book/synaptic_intelligence.html").as_uri()
+    look.goto(address)
+    text = look.locator(f"{answer} p:not(.admonition-title)").first.text_content()
+    word = max(re.findall(r"[a-z]+", text), key=len)
+    look.evaluate("word => localStorage.setItem('sphinx_highlight_terms', word)", word)
+    look.goto(address)  # as a result of the search does
+    hit = look.locator(f"{answer} span.highlighted").first
+    hit.wait_for(state="visible")
+    assert hit.inner_text().lower() == word
+    look.goto(address)
+    look.wait_for_timeout(200)
+    assert look.locator("span.highlighted").count() == 0  # once, not for ever
+    assert not look.locator(f"{answer} p:not(.admonition-title)").first.is_visible()
 
 
 def bowl_numbers(look):

@@ -23,7 +23,7 @@ def test_average_accuracy_is_the_mean_of_the_last_row(accuracy):
 
 
 @verifies("eq-backward-transfer", r"""
-\mathrm{BWT} = \frac{1}{T-1} \sum_{j=1}^{T-1} \left( R_{Tj} - R_{jj} \right),""")
+\mathrm{BWT} = \frac{1}{T-1} \sum_{j=1}^{T-1} \left( R_{Tj} - R_{jj} \right) .""")
 def test_backward_transfer_compares_the_end_with_the_moment_of_learning(accuracy):
     T = len(accuracy)
     assert metrics.backward_transfer(accuracy) == pytest.approx(
@@ -31,7 +31,7 @@ def test_backward_transfer_compares_the_end_with_the_moment_of_learning(accuracy
 
 
 @verifies("eq-forgetting", r"""
-\mathrm{F} = \frac{1}{T-1} \sum_{j=1}^{T-1} \left( \max_{i<T} R_{ij} - R_{Tj} \right).""")
+\mathrm{F} = \frac{1}{T-1} \sum_{j=1}^{T-1} \left( \max_{i<T} R_{ij} - R_{Tj} \right) .""")
 def test_forgetting_compares_the_end_with_the_best_before(accuracy):
     T = len(accuracy)
     assert metrics.forgetting(accuracy) == pytest.approx(1 / (T - 1) * sum(
@@ -48,7 +48,7 @@ def two_losses():
 
 
 @verifies("eq-interference", r"""
-L^1(\theta - \eta\, g^2) - L^1(\theta) \approx -\eta\; g^1 \cdot g^2 .""")
+L^A(\theta - \eta\, g^B) - L^A(\theta) \approx -\eta\; g^A \cdot g^B .""")
 def test_a_step_on_one_task_changes_the_other_by_the_product_of_the_gradients():
     first, second, theta = two_losses()
     g1, g2 = grad(first)(theta), grad(second)(theta)
@@ -61,7 +61,7 @@ def test_a_step_on_one_task_changes_the_other_by_the_product_of_the_gradients():
 
 
 @verifies("eq-damage", r"""
-L^1(\theta^* + \delta) - L^1(\theta^*) \approx \tfrac{1}{2}\, \delta^\top H \delta ,""")
+L^A(\theta^A + \Delta) - L^A(\theta^A) \approx \tfrac{1}{2}\, \Delta^\top H \Delta ,""")
 def test_near_a_minimum_a_displacement_costs_half_its_square_in_the_hessian():
     _, loss, theta = two_losses()
     for _ in range(50):  # Newton's method to the minimum

@@ -37,13 +37,17 @@ def posterior(x, y, prior):
     return unnormalised / unnormalised.sum()
 
 
-def toy(seed):
+def mean_loss(x, y):
+    return np.log1p(np.exp(-np.outer(GRID, x) * y)).mean(1)
+
+
+def toy(seed, size=8):
     make = np.random.default_rng(seed)
-    return make.normal(size=8), make.choice([-1, 1], size=8)
+    return make.normal(size=size), make.choice([-1, 1], size=size)
 
 
 @verifies("eq-bayes-over-tasks", r"""
-p(\theta \mid D_1, D_2) \propto p(D_2 \mid \theta)\; p(\theta \mid D_1) .""")
+p(\theta \mid D_A, D_B) \propto p(D_B \mid \theta)\; p(\theta \mid D_A) .""")
 def test_one_task_after_the_other_is_both_at_once():
     (x1, y1), (x2, y2) = toy(0), toy(1)
     prior = np.exp(-(GRID**2) / 8)
@@ -53,17 +57,26 @@ def test_one_task_after_the_other_is_both_at_once():
 
 
 @verifies("eq-posterior-is-loss", r"""
--\log p(\theta \mid D_1) = N L^1(\theta) + \mathrm{const} .""")
+-\log p(\theta \mid D_A) = N_A\, L^A(\theta) + \mathrm{const} .""")
 def test_the_log_posterior_is_the_loss():
     x, y = toy(2)
-    mean_loss = np.log1p(np.exp(-np.outer(GRID, x) * y)).mean(1)
-    difference = -np.log(posterior(x, y, np.ones_like(GRID))) - len(x) * mean_loss
+    difference = -np.log(posterior(x, y, np.ones_like(GRID))) - len(x) * mean_loss(x, y)
+    np.testing.assert_allclose(difference, difference[0], rtol=1e-10)
+
+
+@verifies("eq-two-tasks-one-loss", r"""
+-\frac{1}{N_B} \log p(\theta \mid D_A, D_B)
+= L^B(\theta) + \frac{N_A}{N_B}\, L^A(\theta) + \mathrm{const} .""")
+def test_the_old_loss_counts_as_often_as_it_has_examples():
+    (x_a, y_a), (x_b, y_b) = toy(0, size=5), toy(1, size=12)
+    both = posterior(np.append(x_a, x_b), np.append(y_a, y_b), np.ones_like(GRID))
+    difference = -np.log(both) / 12 - mean_loss(x_b, y_b) - 5 / 12 * mean_loss(x_a, y_a)
     np.testing.assert_allclose(difference, difference[0], rtol=1e-10)
 
 
 @verifies("eq-laplace", r"""
-L^1(\theta) \approx
-L^1(\theta^1) + \tfrac12\, (\theta - \theta^1)^\top H\, (\theta - \theta^1) .""")
+L^A(\theta) \approx
+L^A(\theta^A) + \tfrac12\, (\theta - \theta^A)^\top H\, (\theta - \theta^A) .""")
 def test_the_second_order_is_right_to_third_order():
     """At a minimum the error falls a thousandfold when the distance falls tenfold."""
     x, y = random(30, 2), torch.arange(30) % 2
@@ -103,10 +116,31 @@ def test_the_mean_square_of_the_slope_is_the_mean_curvature():
     assert slopes.min() > 0
 
 
+@verifies("eq-curvature-of-a-probability", r"""
+\frac{\partial^2 p}{\partial \theta_k^2}
+= p \left[ \left( \frac{\partial \log p}{\partial \theta_k} \right)^{\!2}
++ \frac{\partial^2 \log p}{\partial \theta_k^2} \right] .""")
+def test_the_curvature_of_a_probability_is_that_of_its_logarithm_and_a_square():
+    """The step that makes the last equation plain: summed over the labels the left side is 0."""
+    theta, x = random(24), random(1, 3, seed=1)
+    summed = 0
+    for y in range(3):
+        def p(t, y=y):
+            return logits(t, x).softmax(1)[0, y]
+
+        def log_p(t, y=y):
+            return logits(t, x).log_softmax(1)[0, y]
+        left = hessian(p)(theta).diagonal()
+        inside = grad(log_p)(theta) ** 2 + hessian(log_p)(theta).diagonal()
+        torch.testing.assert_close(left, p(theta) * inside)
+        summed = summed + left
+    torch.testing.assert_close(summed, torch.zeros_like(summed), rtol=0, atol=1e-12)
+
+
 @verifies("eq-contraction", r"""
 \sum_n \left( \frac{\partial \ell_n}{\partial W_{ij}} \right)^{\!2}
 = \sum_n (g_{ni})^2\, (x_{nj})^2 ,
-\qquad g_{ni} = \frac{\partial \ell_n}{\partial (W x_n)_i} .""")
+\qquad g_{ni} = \frac{\partial \ell_n}{\partial (W x_n)_i} ,""")
 def test_the_squares_of_a_layer_are_one_matrix_product():
     x, weight, y = random(6, 3), random(4, 3, seed=1), torch.tensor([0, 1, 2, 3, 0, 1])
 
