@@ -31,7 +31,7 @@ figure.render({{ model, el: document.getElementById("{name}") }});
 
 IMPORT = re.compile(r'^((?:import|export)\b[^"\';]*?)"(\.{1,2}/[^"]+)"', re.MULTILINE)
 REMARKS = re.compile(r"^[ \t]*(/\*\*.*?\*/\s*?$|//[^\n]*)?\n?[ \t]*", re.MULTILINE | re.DOTALL)
-ESCAPES = str.maketrans({c: f"%{ord(c):02X}" for c in '%#"\\\n\t'})
+ESCAPES = str.maketrans({c: f"%{ord(c):02X}" for c in '%#?"\\\n\t'})
 
 
 def bundle(file: Path) -> str:
@@ -77,7 +77,8 @@ class Explorable(anywidget.AnyWidget):
     def static(self) -> str:
         """The figure with its present state as HTML that needs no kernel and no other file."""
         def script(value):
-            return json.dumps(value, allow_nan=False, ensure_ascii=False).replace("<", "\\u003c")
+            text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+            return text.replace("<", "\\u003c")
 
         return STATIC.format(name=f"figure-{uuid.uuid4().hex[:8]}", state=script(self.state()),
                              source=script(self._esm))

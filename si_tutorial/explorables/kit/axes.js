@@ -74,7 +74,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowD
 
 /**
  * A point to be dragged, by pointer, touch or arrow keys (with Shift, five steps at a time).
- * `move(x, y)` gets where it should go; the returned function shows where it is.
+ * `move(x, y)` gets where it should go; the returned function shows where it is, or hides it.
  */
 function handle(svg, hold, plot, { label, color = "var(--si-orange)", step = 0.1, move }) {
   const group = make(hold, "g", { class: "si-handle", tabindex: 0, role: "slider",
@@ -103,8 +103,11 @@ function handle(svg, hold, plot, { label, color = "var(--si-orange)", step = 0.1
     const far = step * (event.shiftKey ? 5 : 1);
     go(at[0] + far * ARROWS[event.key][0], at[1] + far * ARROWS[event.key][1]);
   });
-  return ([a, b], words = `weight 1 at ${a.toFixed(1)}, weight 2 at ${b.toFixed(1)}`) => {
-    at = [a, b];
+  return (place, words) => {
+    set(group, { display: place ? undefined : "none" });
+    if (!place) return;
+    const [a, b] = at = place;
+    words ??= `weight 1 at ${a.toFixed(1)}, weight 2 at ${b.toFixed(1)}`;
     set(group, { transform: `translate(${plot.X(a)} ${plot.Y(b)})`, "aria-valuetext": words,
                  "aria-valuenow": a.toFixed(2) });
   };

@@ -99,26 +99,30 @@ export function reset(parent, model, names, after = () => {}) {
 /**
  * Numbers with bars beside them. `rows` are `{ key, label, color, mark }`; the returned function
  * takes `{ key: value }`, the largest value that fits, and the smallest (0, or below for
- * negative ones). A row with a `mark` draws a line at that key's value.
+ * negative ones). A row with a `mark` draws a line at that key's value; `wide` is the width of the
+ * column of labels.
  */
-export function bars(parent, rows, { format = (value) => value.toFixed(3), caption } = {}) {
-  const table = make(parent, "table", { class: "si-bars", "aria-label": caption });
+export function bars(parent, rows,
+                     { format = (value) => value.toFixed(3), caption, wide } = {}) {
+  const table = make(parent, "table", { class: "si-bars", "aria-label": caption,
+                                        style: wide && `--si-label: ${wide}` });
   const body = make(table, "tbody");
   const cells = rows.map(({ key, label, color = "var(--si-blue)", mark }) => {
     const row = make(body, "tr");
-    const name = make(row, "th", { scope: "row" }, label);
+    make(row, "th", { scope: "row" }, label);
     const track = make(make(row, "td", { "aria-hidden": "true" }), "div", { class: "si-track" });
     const bar = make(track, "span", { style: `background: ${color}` });
-    const line = mark && make(track, "i");
+    const line = mark && make(track, "i"), zero = make(track, "i", { class: "si-zero" });
     const number = make(row, "td", { class: "si-number", "data-what": key });
-    return { key, mark, name, bar, line, number };
+    return { key, mark, bar, line, zero, number };
   });
   return (values, max, min = 0) => {
     const share = (value) => 100 * Math.min(Math.max((value - min) / (max - min), 0), 1);
-    for (const { key, mark, bar, line, number } of cells) {
+    for (const { key, mark, bar, line, zero, number } of cells) {
       const [from, to] = [share(0), share(values[key])].sort((a, b) => a - b);
       bar.style.left = `${from}%`;
       bar.style.width = `${to - from}%`;
+      zero.style.cssText = min < 0 ? `left: ${share(0)}%` : "display: none";
       if (line) line.style.left = `calc(${share(values[mark])}% - 1px)`;
       number.textContent = format(values[key], key).replace("-", "−");
     }

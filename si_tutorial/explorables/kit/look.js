@@ -93,6 +93,7 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .si-fig .si-track i { position: absolute; top: 0; bottom: 0; width: 2px;
   background: var(--si-text); }
+.si-fig .si-track i.si-zero { width: 1px; opacity: .6; }
 @media (prefers-reduced-motion: reduce) { .si-fig * { transition: none; animation: none; } }
 @media print {
   .si-fig { break-inside: avoid; }
