@@ -22,9 +22,8 @@ TARGETS = {
     "account_steps": [("input[name=rate]", "Home ArrowRight"),
                       ("button:text('To the end')", "Enter")],
     "best_c": [("input[name=angle1]", "Home ArrowRight*27"), ("input[name=flat1]", "Home"),
-               ("input[name=log_strength]", "End")],
-    "draw_a_path": [(".si-handle >> nth=1", "Shift+ArrowLeft*4 Shift+ArrowUp*5"),
-                    (".si-handle >> nth=2", "Shift+ArrowUp*4")],
+               ("input[name=log_strength]", "Home ArrowRight*40")],
+    "draw_a_path": [(f".si-handle >> nth={i}", "Shift+ArrowDown*6") for i in range(3)],
     "flipbook": [("input[data-name=method]", "ArrowRight"), ("input[name=task]", "End")],
     "last_penalty": [("input[name=tilt]", "Home"), ("input[data-name=memory]", "ArrowLeft")],
     "method_explorer": [("input[data-name=method]", "ArrowRight"),
@@ -44,7 +43,7 @@ def make(name, **traits):
     if name == "flipbook":
         return flipbook(picture, question="Where does a measure look?", goal="Find the last page.",
                         reached={"method": "EWC", "task": 3}, up="up", across="across",
-                        method=["SI", "EWC"], task=[1, 2, 3], **traits)
+                        **{"method": ["SI", "EWC"], "task": [1, 2, 3], **traits})
     if name == "strength_damping":
         traits.setdefault("runs", summaries(
             [record("SI", c, 1e-3, 0.99 - abs(np.log10(c)) / 20) for c in np.logspace(-3, 4, 8)]

@@ -128,7 +128,7 @@ function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
     name: "account_steps",
     question: "How does a weight earn its importance, step by step?",
-    goal: `Take all ${LAST} steps so that both stacks together are within 5 % of the drop.`,
+    goal: `Take all ${LAST} steps so that both stacks together are within a tenth of the drop.`,
   });
   const draw = plane(stage, model);
   const pile = stacks(panel);
@@ -159,7 +159,7 @@ function render({ model, el }) {
     const [a, b] = found.importance;
     fill({ "importance-1": a, "importance-2": b }, Math.max(a, b, 1), Math.min(a, b, 0));
     say(words);
-    check(found.bricks.length === LAST && Math.abs(found.sum / found.drop - 1) < 0.05);
+    check(found.bricks.length === LAST && Math.abs(found.sum / found.drop - 1) < 0.1);
     pile(found);
     draw(found, "Level lines of a tilted bowl and the steps of gradient descent from the start "
       + `towards the minimum. ${words}`);

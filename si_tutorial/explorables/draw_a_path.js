@@ -6,14 +6,14 @@ import { axes } from "./kit/axes.js";
 import { level_line, minus, range } from "./kit/numbers.js";
 import { gradient, loss } from "./kit/quadratic.js";
 
-const START = [-1.9, -1.6], END = [1.1, 0.9], OPTIMUM = [1.5, 1.2];
+const START = [-1.9, -0.3], END = [1.2, 0.5], OPTIMUM = [1.5, 0.7];
 const CORNERS = [1, 2, 3].map((i) => [`x${i}`, `y${i}`]), NAMES = ["coupling", ...CORNERS.flat()];
 const COLORS = ["var(--si-blue)", "var(--si-orange)"];
 const between = (share) => [0, 1].map((k) => START[k] + share * (END[k] - START[k]));
 const SHAPES = {
   "straight": [0.25, 0.5, 0.75].map(between),
-  "weight 1 first": [between(0.5), END, END].map(([x], i) => (i < 2 ? [x, START[1]] : [END[0], -0.35])),
-  "weight 2 first": [between(0.5), END, END].map(([, y], i) => (i < 2 ? [START[0], y] : [-0.4, END[1]])),
+  "weight 1 first": [[between(0.5)[0], START[1]], [END[0], START[1]], [END[0], between(0.5)[1]]],
+  "weight 2 first": [[START[0], between(0.5)[1]], [START[0], END[1]], [between(0.5)[0], END[1]]],
 };
 
 /** ω_k = −Σ ½ (g_k + g_k′) δ_k over the pieces of a path: exact where the loss is quadratic. */
@@ -51,7 +51,7 @@ function picture(stage, model) {
     plot.cross(OPTIMUM);
     for (const [at, name, side] of [[START, "start", "end"], [END, "end", "start"]]) {
       plot.dot(at, { r: 6 });
-      plot.text(at, name, { dx: side === "end" ? 0 : 10, dy: side === "end" ? 22 : 16,
+      plot.text(at, name, { dx: side === "end" ? 0 : 6, dy: 22,
                             anchor: side === "end" ? "middle" : "start" });
     }
     CORNERS.forEach((_, i) => place[i](corners[i + 1]));

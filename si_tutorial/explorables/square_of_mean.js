@@ -32,7 +32,7 @@ function piles(values, width) {
 function strips(stage) {
   const ticks = [-4, -2, 0, 2, 4].map((v) => [v, String(v).replace("-", "−")]);
   const strip = (label, color) => {
-    const plot = axes(stage, { x: [-4, 5], y: [0, 30], height: 172, margin: [8, 24, 8, 20],
+    const plot = axes(stage, { x: [-4.2, 5], y: [0, 30], height: 172, margin: [14, 24, 8, 20],
                                xTicks: ticks, yLabel: label });
     return (values, mean_grad, words) => {
       plot.clear();

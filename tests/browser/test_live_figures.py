@@ -53,6 +53,16 @@ def in_order(figure, look):
     assert [u for u in look.requests if not u.startswith(("file:", "data:", "blob:"))] == []
 
 
+def press_each(controls, look, after=lambda: None):
+    """Presses one after another; to press one may bring others, or take some away."""
+    at = 0
+    while at < min(controls.count(), 40):
+        controls.nth(at).focus()
+        look.keyboard.press("Space")
+        after()
+        at += 1
+
+
 def test_every_figure_of_the_package_is_tested_here():
     assert {path.stem for path in FOLDER.glob("*.js")} == set(FIGURES) == set(TARGETS)
 
@@ -73,6 +83,8 @@ def test_sliders_go_as_far_as_the_traits_do(name, opened, look):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_control_at_both_ends_by_keyboard(name, opened, look):
+    if look.looks == "dark":
+        pytest.skip("dark changes no number and no size")
     figure, other = opened(name)
     in_order(figure, look)
     untouched = other.inner_text()
@@ -89,10 +101,8 @@ def test_every_control_at_both_ends_by_keyboard(name, opened, look):
                 look.keyboard.press(key)
                 in_order(figure, look)
         look.keyboard.press("End")  # the next one is moved with this one at its end
-    for control in figure.locator("input[type=radio], input[type=checkbox]").all():
-        control.focus()
-        look.keyboard.press("Space")
-        in_order(figure, look)
+    press_each(figure.locator("input[type=radio], input[type=checkbox]"), look,
+               lambda: in_order(figure, look))
     for handle in figure.locator(".si-handle").all():
         for key in ("ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"):
             handle.focus()
@@ -182,12 +192,10 @@ def test_a_hostile_name_in_the_data_never_becomes_markup(name, opened, look):
                          + [record("fine-tuning", 1.0, HOSTILE, 0.7, scenario=HOSTILE)])
         figure, _ = opened(name, runs=runs, method=HOSTILE, scenario=HOSTILE)
     else:
-        figure, _ = opened(name, reader=[HOSTILE])
+        figure, _ = opened(name, method=[HOSTILE, "SI"])
     in_order(figure, look)
     assert HOSTILE in figure.inner_text()
-    for control in figure.locator("input").all():
-        control.focus()
-        look.keyboard.press("Space")
+    press_each(figure.locator("input"), look)
     assert figure.locator("b, script").count() == 0 and figure.locator("[onerror]").count() == 0
     assert look.evaluate("window.caught") is None
     in_order(figure, look)
