@@ -71,7 +71,7 @@ def test_the_bowl_is_live_in_a_notebook_and_complete_on_a_page():
     data, _ = QuadraticBowl(tilt=45.0)._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
     page = data["text/html"]
-    assert '"tilt": 45.0' in page
+    assert '"tilt":45.0' in page
     outside = re.sub(r"http://www\.w3\.org/2000/svg", "", page)  # a name, nothing is fetched
     assert not re.search(r"https?://", outside)
     assert page.count("</script>") == 1  # the source cannot end the script early
