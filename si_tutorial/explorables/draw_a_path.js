@@ -95,7 +95,7 @@ function render({ model, el }) {
     { key: "sum", label: "sum: drop of loss", color: "var(--si-text)" }],
     { caption: "shares along the path", wide: "46%", format: (value) => value.toFixed(2) });
   const explain = bars(panel, [
-    { key: "change", label: "weight 1 − on the straight way", color: COLORS[0] },
+    { key: "change", label: "weight 1 minus straight way", color: COLORS[0] },
     { key: "area", label: "H₁₂ × shaded area", color: "var(--si-green)" }],
     { caption: "difference from the straight path", wide: "46%", format: (value) => value.toFixed(2) });
   const shown = [slider(panel, model, "coupling", {

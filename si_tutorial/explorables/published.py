@@ -1,14 +1,25 @@
 """Stored runs as data for the figures that show them: one entry per setting, seeds summed up."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 SETTING = ("scenario", "method", "strength", "damping")
 
 
-def summaries(records: Iterable[dict]) -> list[dict]:
+def label(record: dict) -> str:
+    """The method, and what is not usual about the run: dropout, another start, a schedule."""
+    usual_heads = "zero" if record["scenario"] == "task" else "random"
+    schedule = record.get("schedule", "sequence")
+    return (record["method"] + (", dropout" if record.get("dropout") else "")
+            + ("" if record["head_weights"] == usual_heads else f", {record['head_weights']} heads")
+            + ("" if schedule == "sequence" else f", {schedule}"))
+
+
+def summaries(records: Iterable[dict], *, name: Callable[[dict], str] = label) -> list[dict]:
     """One entry for each scenario, method, strength and damping; accuracies are in percent.
+
+    The method goes by `name(record)`, which must tell apart what is not to be averaged.
 
     `accuracy` is the mean matrix over seeds, up to its diagonal: row by trained, column by tested
     task. `low` and `high` are the range over seeds of the mean accuracy on the tasks seen so far.
@@ -17,18 +28,11 @@ def summaries(records: Iterable[dict]) -> list[dict]:
     """
     groups: dict[tuple, list[dict]] = {}
     for record in records:
-        setting = record["scenario"], label(record), record["strength"], record["damping"]
+        setting = record["scenario"], name(record), record["strength"], record["damping"]
         groups.setdefault(setting, []).append(record)
     return [dict(zip(SETTING, setting, strict=True)) | _summary(group)
             for setting, group in sorted(groups.items(), key=lambda item: _order(item[0]))
             if any(record["accuracy"] for record in group)]
-
-
-def label(record: dict) -> str:
-    """The method, and what is not usual about the run: dropout, another start of the heads."""
-    usual = "zero" if record["scenario"] == "task" else "random"
-    return (record["method"] + (", dropout" if record["dropout"] else "")
-            + ("" if record["head_weights"] == usual else f", {record['head_weights']} heads"))
 
 
 def _summary(group: list[dict]) -> dict:

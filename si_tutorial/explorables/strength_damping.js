@@ -25,7 +25,7 @@ function curve(panel, name, label) {
   const ticks = range(high - low + 1).map((i) => low + i).filter((p) => (p - low) % 2 === 0 || high - low < 7)
     .map((p) => [p, p < -2 ? `10⁻${"⁰¹²³⁴⁵⁶"[-p]}` : plain(p)]);
   const plot = accuracies(panel, { x: [low - 0.3, high + 0.3], xTicks: ticks, xLabel: label,
-                                   yLabel: "mean accuracy of the tasks", height: 178 });
+                                   yLabel: "all tasks at the end; dashed: just learned", height: 178 });
   return (runs, power, active) => {
     const points = along(runs, name);
     plot.fit(Math.min(...points.flatMap((p) => [p[2], p[4]])));
