@@ -1,9 +1,12 @@
 """The interactive figures, with a kernel (callbacks run in this process) and without one."""
 
 import re
+from urllib.parse import unquote
 
 import pytest
+import traitlets
 
+from si_tutorial.explorables.explorable import bundle
 from si_tutorial.explorables.quadratic_bowl import QuadraticBowl
 from si_tutorial.explorables.training_panel import TrainingPanel
 from si_tutorial.figures import Shown
@@ -68,7 +71,7 @@ def test_the_bowl_is_live_in_a_notebook_and_complete_on_a_page():
     data, _ = QuadraticBowl(tilt=45.0)._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
     page = data["text/html"]
-    assert '"tilt": 45.0' in page
+    assert '"tilt":45.0' in page
     outside = re.sub(r"http://www\.w3\.org/2000/svg", "", page)  # a name, nothing is fetched
     assert not re.search(r"https?://", outside)
     assert page.count("</script>") == 1  # the source cannot end the script early
@@ -77,3 +80,38 @@ def test_the_bowl_is_live_in_a_notebook_and_complete_on_a_page():
 def test_two_bowls_on_one_page_do_not_share_an_element():
     names = {re.search(r'id="([^"]+)"', QuadraticBowl().static())[1] for _ in range(2)}
     assert len(names) == 2
+
+
+def test_the_state_of_a_figure_is_its_traits_and_bounds_are_kept():
+    figure = QuadraticBowl(tilt=10.0)
+    assert figure.state() == {"curvature": 8.0, "tilt": 10.0, "start": 45.0, "log_damping": -3.0}
+    with pytest.raises(traitlets.TraitError):
+        figure.curvature = 0.5
+
+
+def test_a_module_takes_what_it_imports_along(tmp_path):
+    (tmp_path / "kit").mkdir()
+    (tmp_path / "kit/low.js").write_text('export const low = "50 % # \\n";\n')
+    (tmp_path / "kit/high.js").write_text('import {\n  low } from "./low.js";\n'
+                                          'export const high = [low, "⟂"];\n')
+    (tmp_path / "top.js").write_text("// a remark\n/** Another,\n * of two lines. */\n"
+                                     'import { high } from "./kit/high.js";\n'
+                                     'export * from "./kit/low.js";\n'
+                                     "  export const top = 'from \"./no.js\"';\n")
+    text = bundle(tmp_path / "top.js")
+    assert "remark" not in text and "two lines" not in text
+    first, second, last = text.splitlines()
+    assert last == "export const top = 'from \"./no.js\"';"  # a string is no import
+    address = re.fullmatch(r'import \{ high \} from "data:text/javascript,(.*)";', first)[1]
+    inner = unquote(address)
+    assert inner.endswith('export const high = [low, "⟂"];\n')
+    low = re.search(r'from "data:text/javascript,(.*)";', inner)[1]
+    assert unquote(low) == (tmp_path / "kit/low.js").read_text()
+    assert low in second  # one address, so one module
+
+
+def test_a_circle_of_modules_is_refused_with_its_names(tmp_path):
+    (tmp_path / "a.js").write_text('import "./b.js";\n')
+    (tmp_path / "b.js").write_text('import "./a.js";\n')
+    with pytest.raises(ValueError, match=r"a\.js imports b\.js imports a\.js"):
+        bundle(tmp_path / "a.js")

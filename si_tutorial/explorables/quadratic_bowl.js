@@ -1,141 +1,102 @@
 // Two weights in a tilted bowl: where gradient flow goes, and what each weight earns on the way.
 
+import { frame } from "./kit/look.js";
+import { bars, buttons, follow, put, reset, slider } from "./kit/controls.js";
+import { axes } from "./kit/axes.js";
+import { level_line, radians, range, rotated } from "./kit/numbers.js";
+import { gradient_flow, importance, path_integral } from "./kit/quadratic.js";
+
 const RADIUS = 2; // of the circle of starts
-const SVG = "http://www.w3.org/2000/svg";
+const NAMES = ["curvature", "tilt", "start", "log_damping"];
+const COLORS = ["var(--si-blue)", "var(--si-orange)"];
 
 /** Everything that is shown, from the four settings. Angles are in degrees. */
 export function bowl({ curvature, tilt, start, damping }) {
-  const [c, s] = [Math.cos((tilt * Math.PI) / 180), Math.sin((tilt * Math.PI) / 180)];
-  const H = [[curvature * c * c + s * s, (curvature - 1) * c * s],
-             [(curvature - 1) * c * s, curvature * s * s + c * c]];
-  const phi = (start * Math.PI) / 180;
-  const d = [RADIUS * Math.cos(phi), RADIUS * Math.sin(phi)];       // θ(0) − θ*
-  const g = H.map((row) => row[0] * d[0] + row[1] * d[1]);          // gradient at the start
-  const share = [0, 1].map((k) =>                                   // ω_k = Q_kk for two weights
-    (g[k] ** 2 + curvature * d[k] ** 2) / (2 * (1 + curvature)));
-  const importance = share.map((w, k) => w / (d[k] ** 2 + damping));
-  const along = [c * d[0] + s * d[1], -s * d[0] + c * d[1]];        // u·d for λ = curvature, 1
-  const path = Array.from({ length: 200 }, (_, i) => {
-    const t = 8 * (i / 199) ** 2;
-    const [a, b] = [along[0] * Math.exp(-curvature * t), along[1] * Math.exp(-t)];
-    return [c * a - s * b, s * a + c * b];
-  });
-  return { d, share, importance, half: [H[0][0] / 2, H[1][1] / 2], path };
-}
-
-const SETTINGS = [
-  ["curvature", "steep curvature λ (the other is 1)", 1, 20, 0.5],
-  ["tilt", "tilt of the steep axis, in degrees", 0, 90, 1],
-  ["start", "direction of the start, in degrees", 0, 359, 1],
-  ["log_damping", "damping ξ, as a power of ten", -4, 1, 0.25],
-];
-
-const settings = (model) => ({
-  curvature: model.get("curvature"), tilt: model.get("tilt"), start: model.get("start"),
-  damping: 10 ** model.get("log_damping"),
-});
-
-function element(parent, name, attributes = {}, text = "") {
-  const svg = ["svg", "ellipse", "polyline", "circle", "line", "text", "g"].includes(name);
-  const node = svg ? document.createElementNS(SVG, name) : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.textContent = text;
-  return parent.appendChild(node);
-}
-
-function controls(parent, model) {
-  return SETTINGS.map(([name, words, min, max, step]) => {
-    const label = element(parent, "label", { style: "display:block; margin:0.3rem 0" });
-    element(label, "span", { style: "display:block; font-size:0.9em" }, words);
-    const input = element(label, "input", {
-      type: "range", min, max, step, style: "width:70%; vertical-align:middle", name });
-    const value = element(label, "output", { style: "margin-left:0.6rem" });
-    input.addEventListener("input", () => {
-      model.set(name, Number(input.value));
-      model.save_changes();
-    });
-    return () => {
-      input.value = model.get(name);
-      value.textContent = name === "log_damping"
-        ? (10 ** model.get(name)).toPrecision(2) : String(model.get(name));
-    };
-  });
-}
-
-function picture(parent, model) {
-  const svg = element(parent, "svg", {
-    viewBox: "-3 -3 6 6", role: "img", style: "width:100%; max-width:22rem; touch-action:none" });
-  const levels = element(svg, "g", { fill: "none", stroke: "currentColor", "stroke-opacity": 0.3,
-                                     "stroke-width": 0.02 });
-  const rings = [0.25, 1, 2.25, 4, 6.25].map((e) => [e, element(levels, "ellipse")]);
-  const path = element(svg, "polyline", { fill: "none", stroke: "#0173b2", "stroke-width": 0.06 });
-  element(svg, "circle", { r: 0.07, fill: "currentColor" });
-  const dot = element(svg, "circle", { r: 0.14, fill: "#de8f05", style: "cursor:grab" });
-  const type = { fill: "currentColor", "font-size": 0.26 };
-  element(svg, "text", { x: 2.95, y: 2.9, "text-anchor": "end", ...type }, "weight 1 →");
-  element(svg, "text", { x: -2.95, y: -2.7, ...type }, "↑ weight 2");
-  const follow = (event) => {
-    const box = svg.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.x - box.width / 2, box.y + box.height / 2 - event.clientY];
-    model.set("start", (Math.round((Math.atan2(y, x) * 180) / Math.PI) + 360) % 360);
-    model.save_changes();
-  };
-  dot.addEventListener("pointerdown", (event) => dot.setPointerCapture(event.pointerId));
-  dot.addEventListener("pointermove", (event) => {
-    if (dot.hasPointerCapture(event.pointerId)) follow(event);
-  });
-  return (found, { curvature, tilt }, words) => {
-    for (const [e, ring] of rings) {
-      ring.setAttribute("rx", Math.sqrt((2 * e) / curvature));
-      ring.setAttribute("ry", Math.sqrt(2 * e));
-    }
-    levels.setAttribute("transform", `rotate(${-tilt})`); // the picture's y axis points down
-    path.setAttribute("points", found.path.map(([x, y]) => `${x},${-y}`).join(" "));
-    dot.setAttribute("cx", found.d[0]);
-    dot.setAttribute("cy", -found.d[1]);
-    svg.setAttribute("aria-label", words);
+  const H = rotated(curvature, 1, tilt), phi = radians(start);
+  const d = [RADIUS * Math.cos(phi), RADIUS * Math.sin(phi)]; // θ(0) − θ*
+  return {
+    H, d, share: path_integral(H, d), importance: importance(H, d, damping),
+    half: [H[0][0] / 2, H[1][1] / 2],
+    path: gradient_flow(d, H, [0, 0], range(200).map((i) => 8 * (i / 199) ** 2)),
   };
 }
 
-function numbers(parent) {
-  const table = element(parent, "table", { style: "margin-top:0.6rem" });
-  const head = element(table, "tr");
-  const columns = ["", "share ω", "importance Ω", "½ H (kk)"];
-  for (const name of columns) element(head, "th", { scope: "col" }, name);
-  const rows = [1, 2].map((k) => {
-    const row = element(table, "tr");
-    element(row, "th", { scope: "row", style: "white-space:nowrap" }, `weight ${k}`);
-    return ["share", "importance", "half"].map((what) =>
-      [what, element(row, "td", { "data-what": what, style: "text-align:right" })]);
-  });
-  return (found) => rows.forEach((cells, k) => cells.forEach(([what, cell]) => {
-    cell.textContent = found[what][k].toFixed(3);
-  }));
+const degrees = (value) => `${value}°`;
+
+function controls(panel, model) {
+  return [
+    slider(panel, model, "curvature", {
+      label: "steep curvature λ (the other is 1)", min: 1, max: 20, step: 0.5 }),
+    slider(panel, model, "tilt", {
+      label: "tilt of the steep axis", min: 0, max: 90, step: 1, format: degrees,
+      marks: [[0, "none"], [45, "45°"], [90, "90°"]] }),
+    slider(panel, model, "start", {
+      label: "direction of the start", min: 0, max: 359, step: 1, format: degrees }),
+    slider(panel, model, "log_damping", {
+      label: "damping ξ", min: -4, max: 1, step: 0.25,
+      format: (value) => String(Number((10 ** value).toPrecision(2))),
+      marks: [[-3, "0.001"], [0, "1"]] }),
+  ];
+}
+
+function picture(stage, model) {
+  const plot = axes(stage, { x: [-2.7, 2.7], y: [-2.7, 2.7], margin: [8, 24, 8, 24],
+                             xLabel: "weight 1 →", yLabel: "↑ weight 2" });
+  const place = plot.handle({
+    label: "start of the path", color: "var(--si-text)", step: 0.15,
+    move: (x, y) =>
+      put(model, "start", (Math.round((Math.atan2(y, x) * 180) / Math.PI) + 360) % 360) });
+  return (found, words) => {
+    plot.clear();
+    for (const value of [0.2, 0.8, 1.8, 3.2, 5, 9, 16]) plot.level(level_line(found.H, value));
+    plot.line(range(121).map((i) => [RADIUS * Math.cos(i / 120 * 2 * Math.PI),
+                                     RADIUS * Math.sin(i / 120 * 2 * Math.PI)]),
+              { stroke: "var(--si-line)", "stroke-dasharray": "2 5", "stroke-width": 1.5 });
+    plot.line(found.path, { stroke: "var(--si-green)", "stroke-width": 3 });
+    plot.cross([0, 0]);
+    plot.text(found.d, "start", { dx: 14 * Math.sign(found.d[0] || 1), dy: 5,
+                                  anchor: found.d[0] < 0 ? "end" : "start" });
+    place(found.d, `start in direction ${model.get("start")} degrees`);
+    plot.describe(words);
+  };
 }
 
 function render({ model, el }) {
-  el.style.cssText = "display:flex; flex-wrap:wrap; gap:1.5rem; align-items:flex-start";
-  const draw = picture(element(el, "div", { style: "flex:1 1 16rem" }), model);
-  const side = element(el, "div", { style: "flex:1 1 16rem" });
-  const shown = controls(side, model);
-  const fill = numbers(side);
-  const sum = element(side, "p", { "aria-live": "polite", style: "font-size:0.9em" });
-  const update = () => {
-    const now = settings(model);
-    const found = bowl(now);
-    const [one, two] = found.share;
-    sum.textContent = `Together they earn ${(one + two).toFixed(3)}, the whole drop of the loss; `
-      + `weight 1 earns ${((100 * one) / (one + two)).toFixed(0)} % of it.`;
+  const { stage, panel, say, check } = frame(el, {
+    name: "quadratic_bowl",
+    question: "Two weights roll down together. What does each one earn, and does its importance "
+      + "know the bowl?",
+    goal: "Drag the start until one weight’s importance is more than twice its half curvature.",
+  });
+  const draw = picture(stage, model);
+  const shown = controls(panel, model);
+  const rows = (what, words, mark) => [0, 1].map((k) => ({
+    key: `${what}-${k + 1}`, label: words.replaceAll("k", "₁₂"[k]), color: COLORS[k],
+    mark: mark && `half-${k + 1}` }));
+  const shares = bars(panel, rows("share", "share ωk"), { caption: "what each weight earns" });
+  const importances = bars(panel, [
+    ...rows("importance", "importance Ωk", true), ...rows("half", "▏half of Hkk")],
+    { caption: "importance and half the curvature" });
+  reset(buttons(panel), model, NAMES, () => check(null));
+  return follow(model, NAMES, () => {
+    const found = bowl({ curvature: model.get("curvature"), tilt: model.get("tilt"),
+                         start: model.get("start"), damping: 10 ** model.get("log_damping") });
+    const [one, two] = found.share, ratio = found.importance.map((v, k) => v / found.half[k]);
+    const far = Math.abs(Math.log(ratio[0])) > Math.abs(Math.log(ratio[1])) ? 0 : 1;
+    const words = `Together they earn ${(one + two).toFixed(3)}, the whole drop of the loss; `
+      + `weight 1 earns ${((100 * one) / (one + two)).toFixed(0)} % of it. The importance of `
+      + `weight ${far + 1} is ${ratio[far].toFixed(2)} times its half curvature.`;
+    const values = Object.fromEntries(["share", "importance", "half"].flatMap((what) =>
+      found[what].map((value, k) => [`${what}-${k + 1}`, value])));
     shown.forEach((show) => show());
-    fill(found);
-    draw(found, now, "Level lines of a bowl with a steep axis tilted by " + now.tilt
-      + " degrees, and the path of gradient flow from a start in direction " + now.start
-      + " degrees to the minimum in the middle. " + sum.textContent);
-  };
-  const events = SETTINGS.map(([name]) => `change:${name}`);
-  for (const event of events) model.on(event, update);
-  update();
-  return () => events.forEach((event) => model.off(event, update));
+    shares(values, one + two);
+    importances(values, 1.02 * Math.max(...found.importance, ...found.half));
+    say(words);
+    check(Math.max(...ratio) > 2);
+    draw(found, `Level lines of a bowl with a steep axis tilted by ${model.get("tilt")} degrees, `
+      + `and the path of gradient flow from a start in direction ${model.get("start")} degrees `
+      + `to the minimum in the middle. ${words}`);
+  });
 }
 
 export default { render };

@@ -52,7 +52,8 @@ def test_a_search_hit_inside_a_folded_answer_opens_it(look, answer):
 
 def bowl_numbers(look):
     """What the figure should show, by the package, for the settings its sliders stand at."""
-    value = {name: float(look.locator(f".si-explorable input[name={name}]").input_value())
+    figure = look.locator("[data-figure=quadratic_bowl]")
+    value = {name: float(figure.locator(f"input[name={name}]").input_value())
              for name in ("curvature", "tilt", "start", "log_damping")}
     tilt, start = np.radians([value["tilt"], value["start"]])
     axes = np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
@@ -65,14 +66,14 @@ def bowl_numbers(look):
 
 def test_the_bowl_shows_what_the_package_computes_and_follows_keys_and_pointer(look):
     look.goto((HTML / "book/quadratic_case.html").as_uri())
-    figure = look.locator(".si-explorable")
+    figure = look.locator("[data-figure=quadratic_bowl]")
     figure.scroll_into_view_if_needed()
-    figure.locator("svg").wait_for()
+    figure.locator("svg").first.wait_for()
 
     def shown():
         found = bowl_numbers(look)
         for what, expected in found.items():
-            cells = figure.locator(f"td[data-what={what}]").all_inner_texts()
+            cells = figure.locator(f"td[data-what^={what}]").all_inner_texts()
             np.testing.assert_allclose([float(c) for c in cells], expected, atol=6e-4, rtol=1e-3)
         return found["share"]
 
@@ -84,13 +85,13 @@ def test_the_bowl_shows_what_the_package_computes_and_follows_keys_and_pointer(l
         seen.append(shown())
     assert not np.allclose(seen[0], seen[-1])
 
-    box = figure.locator("svg circle").last.bounding_box()
-    middle = figure.locator("svg").bounding_box()
+    box = figure.locator(".si-grip").bounding_box()
+    middle = figure.locator(".si-inside").bounding_box()
     look.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     look.mouse.down()
     look.mouse.move(middle["x"] + middle["width"] * 0.8, middle["y"] + middle["height"] / 2)
     look.mouse.up()
-    assert look.locator("input[name=start]").input_value() == "0"
+    assert figure.locator("input[name=start]").input_value() == "0"
     shown()
-    assert "weight 1 earns" in figure.locator("svg").get_attribute("aria-label")
+    assert "weight 1 earns" in figure.locator("svg").first.get_attribute("aria-label")
     assert look.errors == []

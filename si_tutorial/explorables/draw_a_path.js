@@ -1,0 +1,124 @@
+// A path over a tilted bowl: its shares, their sum, and the area that explains the difference.
+
+import { frame } from "./kit/look.js";
+import { bars, button, buttons, follow, reset, slider } from "./kit/controls.js";
+import { axes } from "./kit/axes.js";
+import { level_line, minus, range } from "./kit/numbers.js";
+import { gradient, loss } from "./kit/quadratic.js";
+
+const START = [-1.9, -0.3], END = [1.2, 0.5], OPTIMUM = [1.5, 0.7];
+const CORNERS = [1, 2, 3].map((i) => [`x${i}`, `y${i}`]), NAMES = ["coupling", ...CORNERS.flat()];
+const COLORS = ["var(--si-blue)", "var(--si-orange)"];
+const between = (share) => [0, 1].map((k) => START[k] + share * (END[k] - START[k]));
+const SHAPES = {
+  "straight": [0.25, 0.5, 0.75].map(between),
+  "weight 1 first": [[between(0.5)[0], START[1]], [END[0], START[1]], [END[0], between(0.5)[1]]],
+  "weight 2 first": [[START[0], between(0.5)[1]], [START[0], END[1]], [between(0.5)[0], END[1]]],
+};
+
+/** ω_k = −Σ ½ (g_k + g_k′) δ_k over the pieces of a path: exact where the loss is quadratic. */
+export function path_shares(corners, hessian, optimum) {
+  const total = [0, 0];
+  for (const i of range(corners.length - 1)) {
+    const [g, after] = [corners[i], corners[i + 1]].map((at) => gradient(at, hessian, optimum));
+    const delta = minus(corners[i + 1], corners[i]);
+    for (const k of [0, 1]) total[k] -= ((g[k] + after[k]) / 2) * delta[k];
+  }
+  return total;
+}
+
+/** The area to the left of the straight way back to the start, by the shoelace formula. */
+export const enclosed_area = (corners) => corners.reduce((sum, [x, y], i) => {
+  const [nextX, nextY] = corners[(i + 1) % corners.length];
+  return sum + (x * nextY - nextX * y) / 2;
+}, 0);
+
+function picture(stage, model) {
+  const plot = axes(stage, { x: [-2.8, 2.8], y: [-2.8, 2.8], margin: [8, 24, 8, 24],
+                             xLabel: "weight 1 →", yLabel: "↑ weight 2" });
+  const clamp = (value) => Math.min(Math.max(value, -2.5), 2.5);
+  const place = CORNERS.map(([x, y], i) => plot.handle({
+    label: `corner ${i + 1} of the path`, color: "var(--si-green)",
+    move(a, b) { model.set(x, clamp(a)); model.set(y, clamp(b)); model.save_changes(); } }));
+  return ({ H, corners }, words) => {
+    plot.clear();
+    for (const value of [0.1, 0.5, 1.2, 2.4, 4, 6, 9, 13, 18]) {
+      plot.level(level_line(H, value, OPTIMUM));
+    }
+    plot.area(corners, { fill: "var(--si-green)", "fill-opacity": 0.22 });
+    plot.line([START, END], { "stroke-dasharray": "6 5" });
+    plot.line(corners, { stroke: "var(--si-green)", "stroke-width": 3.5 });
+    plot.cross(OPTIMUM);
+    for (const [at, name, side] of [[START, "start", "end"], [END, "end", "start"]]) {
+      plot.dot(at, { r: 6 });
+      plot.text(at, name, { dx: side === "end" ? 0 : 6, dy: 22,
+                            anchor: side === "end" ? "middle" : "start" });
+    }
+    CORNERS.forEach((_, i) => place[i](corners[i + 1]));
+    plot.describe(words);
+  };
+}
+
+const number = (value) => value.toFixed(2).replace("-", "−");
+
+function sentence(share, straight, sum, change, area) {
+  const debt = share.findIndex((w) => w < -0.005);
+  const first = debt >= 0
+    ? `Weight ${debt + 1} ends in debt: on this way it has raised the loss by ${number(-share[debt])}, `
+      + `and the other has paid for it.`
+    : `On this way weight 1 earns ${number(share[0])} and weight 2 ${number(share[1])}.`;
+  const second = Math.abs(change) < 0.005
+    ? "That is what the straight way gives them."
+    : `Weight 1 gets ${number(Math.abs(change))} ${change > 0 ? "more" : "less"} than on the `
+      + `straight way: H₁₂ times the shaded area (${number(area)}; to the left of the straight way `
+      + `it counts as negative).`;
+  return `${first} ${second} The sum is ${number(sum)}, whatever the way.`;
+}
+
+function render({ model, el }) {
+  const { stage, panel, say, check } = frame(el, {
+    name: "draw_a_path",
+    question: "Same start, same end. Does the way between them matter?",
+    goal: "Drag the corners until one weight ends in debt: its share is below zero.",
+  });
+  const draw = picture(stage, model);
+  const row = buttons(panel);
+  for (const [name, places] of Object.entries(SHAPES)) {
+    button(row, name, () => {
+      places.forEach((at, i) => CORNERS[i].forEach((trait, k) => model.set(trait, at[k])));
+      model.save_changes();
+    });
+  }
+  const fill = bars(panel, [
+    { key: "share-1", label: "share of weight 1", color: COLORS[0] },
+    { key: "share-2", label: "share of weight 2", color: COLORS[1] },
+    { key: "sum", label: "sum: drop of loss", color: "var(--si-text)" }],
+    { caption: "shares along the path", wide: "46%", format: (value) => value.toFixed(2) });
+  const explain = bars(panel, [
+    { key: "change", label: "weight 1 minus straight way", color: COLORS[0] },
+    { key: "area", label: "H₁₂ × shaded area", color: "var(--si-green)" }],
+    { caption: "difference from the straight path", wide: "46%", format: (value) => value.toFixed(2) });
+  const shown = [slider(panel, model, "coupling", {
+    label: "H₁₂, how far the weights interact", min: -1.8, max: 1.8, step: 0.1,
+    marks: [[0, "not at all"]], format: (value) => value.toFixed(1).replace("-", "−") })];
+  reset(buttons(panel), model, NAMES, () => check(null));
+  return follow(model, NAMES, () => {
+    const coupling = model.get("coupling"), H = [[2, coupling], [coupling, 2]];
+    const corners = [START, ...CORNERS.map((names) => names.map((n) => model.get(n))), END];
+    const share = path_shares(corners, H, OPTIMUM), straight = path_shares([START, END], H, OPTIMUM);
+    const sum = loss(START, H, OPTIMUM) - loss(END, H, OPTIMUM), area = enclosed_area(corners);
+    const change = share[0] - straight[0];
+    const words = sentence(share, straight, sum, change, area);
+    shown.forEach((show) => show());
+    fill({ "share-1": share[0], "share-2": share[1], sum }, Math.max(...share, sum),
+         Math.min(0, ...share));
+    const widest = Math.max(Math.abs(change), 2);
+    explain({ change, area: coupling * area }, widest, -widest);
+    say(words);
+    check(Math.min(...share) < 0);
+    draw({ H, corners }, "Level lines of a tilted bowl, a path with three corners between two "
+      + `fixed ends, and the area between it and the straight line. ${words}`);
+  });
+}
+
+export default { render };

@@ -1,0 +1,50 @@
+"""A flipbook: pictures that need Python, all drawn at once, with controls that turn the pages."""
+
+import base64
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from traitlets import Dict, List, Unicode
+
+from si_tutorial.explorables.explorable import Explorable, bundle
+from si_tutorial.figures import Shown
+
+
+class Flipbook(Explorable):
+    """Pages, one for each combination of the settings; `chosen` is the one that lies open."""
+
+    _esm = bundle(Path(__file__).with_suffix(".js"))
+    question = Unicode().tag(sync=True)
+    goal = Unicode().tag(sync=True)
+    reached = Dict().tag(sync=True)
+    across = Unicode().tag(sync=True)
+    up = Unicode().tag(sync=True)
+    settings = Dict().tag(sync=True)
+    pages = List().tag(sync=True)
+    chosen = Dict().tag(sync=True)
+
+
+def flipbook(draw: Callable[..., Shown], *, question: str, goal: str = "",
+             reached: Mapping | None = None, across: str = "", up: str = "",
+             **settings: Sequence) -> Flipbook:
+    """All pictures `draw(**values)`, for every combination of the values that settings list.
+
+    Numbers get a slider, words get buttons. A picture less than 100 pixels wide is shown large,
+    with its pixels as squares; `across` and `up` are the words along its sides. `goal` is a target
+    for the reader, and `reached` holds the values at which it is met.
+
+    >>> flipbook(draw, question="…", batch_size=[10, 40, 160, 640])         # doctest: +SKIP
+    """
+    if not settings or not all(settings.values()):
+        raise ValueError("a flipbook needs something to turn its pages by: give the values of each "
+                         f"setting, as in batch_size=[10, 40]; got {settings}")
+    names = list(settings)
+    shown = [draw(**dict(zip(names, values, strict=True)))
+             for values in itertools.product(*settings.values())]
+    return Flipbook(
+        question=question, goal=goal, reached=dict(reached or {}), across=across, up=up,
+        settings={name: list(values) for name, values in settings.items()},
+        chosen={name: values[0] for name, values in settings.items()},
+        pages=[{"png": base64.b64encode(page.png).decode(), "alt": page.alt,
+                "caption": page.caption} for page in shown])

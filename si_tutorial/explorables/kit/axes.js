@@ -1,0 +1,114 @@
+// Drawing: a plot that is given numbers and knows no formula.
+
+import { make, set } from "./dom.js";
+
+/**
+ * A plot of `width` × `height` units with data ranges `x` and `y`. Lines and shapes are cut off at
+ * its frame; words stand over it. `clear()` empties it but for the handles. Ticks are
+ * `[value, text]` pairs; `margin` is [left, top, right, bottom].
+ */
+export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26, 12, 26],
+                               xLabel, yLabel, xTicks = [], yTicks = [], grid = false }) {
+  const [left, top, right, bottom] = margin;
+  const [w, h] = [width - left - right, height - top - bottom];
+  const svg = make(parent, "svg", { viewBox: `0 0 ${width} ${height}`, role: "group" });
+  const ground = make(svg, "g", { "aria-hidden": "true" });
+  const inside = make(svg, "svg", { class: "si-inside", x: left, y: top, width: w, height: h,
+                                    viewBox: `${left} ${top} ${w} ${h}`, "aria-hidden": "true",
+                                    style: `width: ${w}px; height: ${h}px` });
+  const over = make(svg, "g", { "aria-hidden": "true" });
+  const hold = make(svg, "g");
+  const plot = { svg, inside, over, ranges: { x, y } };
+  plot.X = (value) => left + (w * (value - plot.ranges.x[0])) / (plot.ranges.x[1] - plot.ranges.x[0]);
+  plot.Y = (value) => top + h - (h * (value - plot.ranges.y[0])) / (plot.ranges.y[1] - plot.ranges.y[0]);
+  const pair = ([a, b]) => `${plot.X(a).toFixed(2)},${plot.Y(b).toFixed(2)}`;
+
+  plot.ground = (xAt = xTicks, yAt = yTicks) => {
+    ground.replaceChildren();
+    make(ground, "rect", { x: left, y: top, width: w, height: h, fill: "none",
+                           stroke: "var(--si-line)" });
+    for (const [value, text] of xAt) {
+      if (grid) rule(ground, plot.X(value), top, plot.X(value), top + h);
+      make(ground, "text", { x: plot.X(value), y: top + h + 15, "text-anchor": "middle" }, text);
+    }
+    for (const [value, text] of yAt) {
+      if (grid) rule(ground, left, plot.Y(value), left + w, plot.Y(value));
+      make(ground, "text", { x: left - 5, y: plot.Y(value) + 4.5, "text-anchor": "end" }, text);
+    }
+    if (xLabel) make(ground, "text", { x: left + w, y: height - 5, "text-anchor": "end" }, xLabel);
+    if (yLabel) make(ground, "text", { x: Math.min(left, 6), y: 15 }, yLabel);
+  };
+  const rule = (group, x1, y1, x2, y2) =>
+    make(group, "line", { x1, y1, x2, y2, stroke: "var(--si-faint)" });
+  plot.ground();
+
+  plot.clear = () => { inside.replaceChildren(); over.replaceChildren(); };
+  plot.line = (points, style = {}) => make(inside, "polyline", {
+    points: points.map(pair).join(" "), fill: "none", stroke: "currentColor", "stroke-width": 2,
+    "stroke-linejoin": "round", "stroke-linecap": "round", ...style });
+  plot.level = (points) => plot.line(points, { class: "si-level", stroke: undefined,
+                                               "stroke-width": undefined });
+  plot.area = (points, style = {}) => make(inside, "polygon", {
+    points: points.map(pair).join(" "), stroke: "none", ...style });
+  plot.dot = ([a, b], style = {}) => make(inside, "circle", {
+    cx: plot.X(a), cy: plot.Y(b), r: 5, fill: "currentColor", ...style });
+  plot.cross = ([a, b], style = {}) => make(inside, "path", {
+    d: `M${plot.X(a) - 5},${plot.Y(b)}h10M${plot.X(a)},${plot.Y(b) - 5}v10`, fill: "none",
+    stroke: "currentColor", "stroke-width": 2.5, ...style });
+  plot.bar = (x0, x1, y0, y1, style = {}) => make(inside, "rect", {
+    x: Math.min(plot.X(x0), plot.X(x1)), y: Math.min(plot.Y(y0), plot.Y(y1)),
+    width: Math.abs(plot.X(x1) - plot.X(x0)), height: Math.abs(plot.Y(y1) - plot.Y(y0)), ...style });
+  /** Words at a place, moved by [dx, dy] units and kept within the picture. */
+  plot.text = ([a, b], words, { dx = 0, dy = 0, anchor = "middle", ...style } = {}) => {
+    const node = make(over, "text", { "text-anchor": anchor, ...style }, words);
+    const long = 6.9 * words.length, before = { start: 0, middle: long / 2, end: long }[anchor];
+    const place = Math.min(Math.max(plot.X(a) + dx, before + 2), width - (long - before) - 2);
+    return set(node, { x: place, y: Math.min(Math.max(plot.Y(b) + dy, 14), height - 4) });
+  };
+  plot.handle = (options) => handle(svg, hold, plot, options);
+  plot.describe = (words) => svg.setAttribute("aria-label", words);
+  return plot;
+}
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+
+/**
+ * A point to be dragged, by pointer, touch or arrow keys (with Shift, five steps at a time).
+ * `move(x, y)` gets where it should go; the returned function shows where it is, or hides it.
+ */
+function handle(svg, hold, plot, { label, color = "var(--si-orange)", step = 0.1, move }) {
+  const group = make(hold, "g", { class: "si-handle", tabindex: 0, role: "slider",
+                                  "aria-label": label, "aria-roledescription": "point to drag" });
+  make(group, "circle", { r: 20, fill: "transparent" });
+  make(group, "circle", { class: "si-halo", r: 13, fill: "none" });
+  make(group, "circle", { class: "si-grip", r: 8.5, fill: color });
+  let at = [0, 0];
+  const clamp = (value, [low, high]) => Math.min(Math.max(value, low), high);
+  const go = (a, b) => move(clamp(a, plot.ranges.x), clamp(b, plot.ranges.y));
+  group.addEventListener("pointerdown", (event) => {
+    group.setPointerCapture(event.pointerId);
+    group.focus({ preventScroll: true });
+  });
+  group.addEventListener("pointermove", (event) => {
+    if (!group.hasPointerCapture(event.pointerId)) return;
+    const spot = new DOMPoint(event.clientX, event.clientY)
+      .matrixTransform(svg.getScreenCTM().inverse());
+    const { x, y } = plot.ranges;
+    go(x[0] + ((spot.x - plot.X(x[0])) / (plot.X(x[1]) - plot.X(x[0]))) * (x[1] - x[0]),
+       y[0] + ((spot.y - plot.Y(y[0])) / (plot.Y(y[1]) - plot.Y(y[0]))) * (y[1] - y[0]));
+  });
+  group.addEventListener("keydown", (event) => {
+    if (!(event.key in ARROWS)) return;
+    event.preventDefault();
+    const far = step * (event.shiftKey ? 5 : 1);
+    go(at[0] + far * ARROWS[event.key][0], at[1] + far * ARROWS[event.key][1]);
+  });
+  return (place, words) => {
+    set(group, { display: place ? undefined : "none" });
+    if (!place) return;
+    const [a, b] = at = place;
+    words ??= `weight 1 at ${a.toFixed(1)}, weight 2 at ${b.toFixed(1)}`;
+    set(group, { transform: `translate(${plot.X(a)} ${plot.Y(b)})`, "aria-valuetext": words,
+                 "aria-valuenow": a.toFixed(2) });
+  };
+}

@@ -1,0 +1,151 @@
+// Scenario × method × strength × damping: the published runs, their matrix and their curves.
+
+import { frame } from "./kit/look.js";
+import { buttons, choice, follow, reset } from "./kit/controls.js";
+import { make } from "./kit/dom.js";
+import { accuracies, banded, matrix, seen } from "./kit/results.js";
+
+const NAMES = ["scenario", "method", "strength", "damping"];
+const COLORS = { "fine-tuning": "var(--si-red)", SI: "var(--si-blue)", joint: "var(--si-green)",
+                 EWC: "var(--si-orange)", "online EWC": "var(--si-yellow)", MAS: "var(--si-purple)",
+                 L2: "var(--si-grey)", "fine-tuning, dropout": "var(--si-brown)" };
+const WORDS = { task: "task-incremental", domain: "domain-incremental", class: "class-incremental" };
+const color = (method) => (Object.hasOwn(COLORS, method) ? COLORS[method] : "var(--si-text)");
+const word = (scenario) => (Object.hasOwn(WORDS, scenario) ? WORDS[scenario] : scenario);
+const end = (run) => seen(run.accuracy).at(-1);
+const unique = (values) => [...new Set(values)];
+/** The best run; those scored on test images come first, if there are any. */
+function best(runs) {
+  const tested = runs.filter((run) => !run.held_out);
+  return (tested.length ? tested : runs).reduce((a, b) => (end(b) > end(a) ? b : a));
+}
+
+/** The run that is asked for, or the nearest: same scenario, same method, same strength, best. */
+export function chosen(runs, wanted) {
+  let left = runs;
+  for (const name of NAMES) {
+    const same = left.filter((run) => run[name] === wanted[name]);
+    if (same.length) left = same;
+    else if (name === "scenario") left = left.filter((run) => run.scenario === runs[0].scenario);
+    else if (name === "method") left = left.filter((run) => run.method === left[0].method);
+    else left = [best(left)];
+  }
+  return left[0];
+}
+
+/** Radio buttons for what can be chosen, made anew when that changes; one choice is none. */
+function options(parent, model, name, label) {
+  const box = make(parent, "div");
+  let now = "", show = () => {};
+  return (values, words, value) => {
+    const key = JSON.stringify(values);
+    if (key !== now) {
+      now = key;
+      const focused = box.contains(document.activeElement);
+      box.replaceChildren();
+      box.hidden = values.length < 2;
+      show = values.length < 2 ? () => {}
+        : choice(box, { get: () => box.value, set: (_, v) => model.set(name, v),
+                        save_changes: () => model.save_changes() }, name,
+                 { label, options: values.map((v) => [v, words(v)]) });
+      if (focused) box.querySelector("input")?.focus();
+    }
+    box.value = value;
+    show();
+  };
+}
+
+function curves(panel, tasks) {
+  const step = tasks > 6 ? 2 : 1;
+  const plot = accuracies(panel, { x: [0.8, tasks + 0.2], xLabel: "tasks learned", height: 230,
+    xTicks: Array.from({ length: Math.ceil(tasks / step) },
+      (_, i) => [i * step + 1, String(i * step + 1)]),
+    yLabel: "mean accuracy on them; band: range of seeds" });
+  return (scenario, run, words) => {
+    const rivals = unique(scenario.map((r) => r.method)).filter((m) => m !== run.method)
+      .map((m) => best(scenario.filter((r) => r.method === m)));
+    plot.fit(Math.min(...scenario.flatMap((r) => r.low)));
+    const trace = (r) => seen(r.accuracy).map((a, i) => [i + 1, a, r.low[i], r.high[i]]);
+    for (const rival of rivals) {
+      plot.line(trace(rival), { stroke: color(rival.method), "stroke-width": 1.6, "stroke-opacity": 0.75 });
+    }
+    banded(plot, trace(run), color(run.method));
+    plot.describe(words);
+  };
+}
+
+function legend(panel) {
+  const list = make(panel, "table", { class: "si-bars", style: "--si-label: 38%",
+                                      "aria-label": "mean accuracy after the last task" });
+  return (scenario, run) => {
+    list.replaceChildren();
+    for (const method of unique(scenario.map((r) => r.method))) {
+      const own = scenario.filter((r) => r.method === method);
+      const shown = method === run.method ? run : best(own);
+      const row = make(list, "tr");
+      const name = make(row, "th", { scope: "row", style: method === run.method && "font-weight: 700" },
+                        method);
+      const track = make(make(row, "td", { "aria-hidden": "true" }), "div", { class: "si-track" });
+      make(track, "span", { style: `background: ${color(method)}; left: 0; width: ${end(shown)}%` });
+      make(row, "td", { class: "si-number", "data-method": method }, `${end(shown).toFixed(1)} %`);
+      name.title = method === run.method ? "as chosen" : "at its best setting";
+    }
+  };
+}
+
+const setting = (run) => [["c", run.strength], ["ξ", run.damping]]
+  .filter(([, value]) => value !== null).map(([name, value]) => `${name} = ${value}`).join(", ");
+
+function sentence(run, scenario) {
+  const [first, last] = [run.accuracy[0][0], run.accuracy.at(-1)[0]];
+  const compared = [["fine-tuning", "fine-tuning"], ["joint", "joint training"]]
+    .map(([method, name]) => [scenario.find((r) => r.method === method), name])
+    .filter(([other]) => other && other.method !== run.method)
+    .map(([other, name]) => `${name} ${end(other).toFixed(1)} %`);
+  return `${run.method}, ${word(run.scenario)}${setting(run) && `, ${setting(run)}`}: after the last `
+    + `task ${end(run).toFixed(1)} % of all tasks is right`
+    + (compared.length ? ` (${compared.join(", ")})` : "")
+    + `. Task 1 went from ${first.toFixed(1)} to ${last.toFixed(1)} %. `
+    + `${run.seeds} seed${run.seeds === 1 ? "" : "s"}, ${run.held_out ? "held-out training" : "test"} images.`;
+}
+
+function render({ model, el }) {
+  const { stage, panel, say, check } = frame(el, {
+    name: "method_explorer",
+    question: "Which method keeps what it has learned, and in which scenario?",
+    goal: "Find the best setting here that is not joint training, which sees all tasks at once.",
+  });
+  const runs = model.get("runs");
+  if (!runs.length) { say("There is no finished run to show."); return () => {}; }
+  const pick = {
+    scenario: options(panel, model, "scenario", "scenario"),
+    method: options(panel, model, "method", "method"),
+    strength: options(panel, model, "strength", "strength c"),
+    damping: options(panel, model, "damping", "damping ξ"),
+  };
+  const draw = matrix(stage);
+  const plot = curves(panel, Math.max(...runs.map((run) => run.accuracy.length)));
+  const table = legend(panel);
+  reset(buttons(panel), model, NAMES, () => check(null));
+  return follow(model, [...NAMES, "runs"], () => {
+    const all = model.get("runs"), run = chosen(all, Object.fromEntries(NAMES.map((n) => [n, model.get(n)])));
+    const scenario = all.filter((r) => r.scenario === run.scenario);
+    const own = scenario.filter((r) => r.method === run.method);
+    const equal = own.filter((r) => r.strength === run.strength);
+    const none = (value) => (value === null ? "none" : String(value));
+    pick.scenario(unique(all.map((r) => r.scenario)), word, run.scenario);
+    pick.method(unique(scenario.map((r) => r.method)), String, run.method);
+    pick.strength(unique(own.map((r) => r.strength)), none, run.strength);
+    pick.damping(unique(equal.map((r) => r.damping)), none, run.damping);
+    const words = sentence(run, scenario);
+    say(words);
+    const rivals = scenario.filter((r) => r.method !== "joint");
+    check(rivals.length > 1 && run === best(rivals));
+    draw(run.accuracy, `The accuracy matrix of this setting. ${words}`);
+    plot(scenario, run, "Mean accuracy on the tasks learned so far, after each task, for this setting "
+      + `and for the best of every other method. ${words}`);
+    table(scenario, run);
+  });
+}
+
+export default { render };

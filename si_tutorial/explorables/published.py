@@ -1,0 +1,58 @@
+"""Stored runs as data for the figures that show them: one entry per setting, seeds summed up."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+SETTING = ("scenario", "method", "strength", "damping")
+
+
+def label(record: dict) -> str:
+    """The method, and what is not usual about the run: dropout, another start, a schedule."""
+    usual_heads = "zero" if record["scenario"] == "task" else "random"
+    schedule = record.get("schedule", "sequence")
+    return (record["method"] + (", dropout" if record.get("dropout") else "")
+            + ("" if record["head_weights"] == usual_heads else f", {record['head_weights']} heads")
+            + ("" if schedule == "sequence" else f", {schedule}"))
+
+
+def summaries(records: Iterable[dict], *, name: Callable[[dict], str] = label) -> list[dict]:
+    """One entry for each scenario, method, strength and damping; accuracies are in percent.
+
+    The method goes by `name(record)`, which must tell apart what is not to be averaged.
+
+    `accuracy` is the mean matrix over seeds, up to its diagonal: row by trained, column by tested
+    task. `low` and `high` are the range over seeds of the mean accuracy on the tasks seen so far.
+    Where a setting was scored on test images, runs scored on held-out training images (those of
+    tuning) are left out, and so is a setting of which no run has finished.
+    """
+    groups: dict[tuple, list[dict]] = {}
+    for record in records:
+        setting = record["scenario"], name(record), record["strength"], record["damping"]
+        groups.setdefault(setting, []).append(record)
+    return [dict(zip(SETTING, setting, strict=True)) | _summary(group)
+            for setting, group in sorted(groups.items(), key=lambda item: _order(item[0]))
+            if any(record["accuracy"] for record in group)]
+
+
+def _summary(group: list[dict]) -> dict:
+    finished = [record for record in group if record["accuracy"]]
+    tested = [record for record in finished if not record["held_out"]]
+    shown = tested or finished
+    matrices = 100 * np.array([record["accuracy"] for record in shown])   # (seeds, T, T)
+    seen = np.array([[m[t, :t + 1].mean() for t in range(len(m))] for m in matrices])
+    return {
+        "held_out": not tested, "seeds": len(matrices),
+        "accuracy": [[round(float(a), 1) for a in row[:t + 1]]
+                     for t, row in enumerate(matrices.mean(0))],
+        "low": [round(float(a), 1) for a in seen.min(0)],
+        "high": [round(float(a), 1) for a in seen.max(0)]}
+
+
+def _order(setting: tuple) -> tuple:
+    scenarios = ["task", "domain", "class"]
+    methods = ["fine-tuning", "L2", "EWC", "online EWC", "MAS", "SI", "joint"]
+    scenario, method, strength, damping = setting
+    return (scenarios.index(scenario) if scenario in scenarios else 9, scenario,
+            methods.index(method) if method in methods else 9, method,
+            strength or 0.0, damping or 0.0)

@@ -1,0 +1,117 @@
+// Two bowls, one weight vector: what learning task B does to task A.
+
+import { animate, frame } from "./kit/look.js";
+import { bars, button, buttons, follow, put, reset, slider } from "./kit/controls.js";
+import { axes } from "./kit/axes.js";
+import { level_line, range, rotated } from "./kit/numbers.js";
+import { gradient_flow, loss } from "./kit/quadratic.js";
+
+const START = [-1.9, -2.1], REACH = [-2.5, 2.5];
+const NAMES = ["a_x", "a_y", "b_x", "b_y", "stretch_a", "valley_a", "stretch_b", "valley_b", "time"];
+const COLOR = { a: "var(--si-blue)", b: "var(--si-orange)" };
+
+const task = (model, t) => {
+  const stretch = model.get(`stretch_${t}`);
+  return { at: [model.get(`${t}_x`), model.get(`${t}_y`)],
+           H: rotated(stretch, 1 / stretch, model.get(`valley_${t}`) + 90) };
+};
+
+/** The way during one task, up to a share of its time; all of it ends at the minimum. */
+function way(from, { at, H }, share) {
+  const until = Math.min(Math.max(share, 0), 1);
+  const moments = range(61).map((i) => (until * i) / 60).map((u) => (3 * u) / (1 - u));
+  return gradient_flow(from, H, at, moments);
+}
+
+function picture(stage, model) {
+  const plot = axes(stage, { x: [-2.8, 2.8], y: [-2.8, 2.8], margin: [8, 24, 8, 24],
+                             xLabel: "weight 1 →", yLabel: "↑ weight 2" });
+  const clamp = (value) => Math.min(Math.max(value, REACH[0]), REACH[1]);
+  const place = ["a", "b"].map((t) => plot.handle({
+    label: `minimum of task ${t.toUpperCase()}`, color: COLOR[t],
+    move(x, y) { put(model, `${t}_x`, clamp(x)); put(model, `${t}_y`, clamp(y)); } }));
+  return ({ a, b, first, second, now }, words) => {
+    plot.clear();
+    for (const [t, bowl] of [["a", a], ["b", b]]) {
+      for (const value of [0.15, 0.6, 1.4, 2.6]) {
+        plot.line(level_line(bowl.H, value, bowl.at),
+                  { stroke: COLOR[t], "stroke-width": 1.3, "stroke-opacity": 0.55 });
+      }
+    }
+    plot.line(first, { stroke: COLOR.a, "stroke-width": 4 });
+    plot.line(second, { stroke: COLOR.b, "stroke-width": 4 });
+    plot.dot(START, { r: 4 });
+    plot.text(START, "start", { dx: 10, dy: 5, anchor: "start" });
+    plot.dot(now, { r: 13, fill: "none", stroke: "currentColor", "stroke-width": 2.5 });
+    for (const [t, { at }] of [["A", a], ["B", b]]) {
+      plot.text(at, t, { dy: at[1] > 2.1 ? 32 : -18, "font-weight": 700 });
+    }
+    place[0](a.at);
+    place[1](b.at);
+    plot.describe(words);
+  };
+}
+
+function sentence(time, costs, apart) {
+  const [a, b] = costs.map((value) => value.toFixed(2));
+  if (time === 0) return `Nothing is learned yet. The loss of A is ${a}, that of B ${b}.`;
+  if (time < 1) return `Learning A: its loss has come down to ${a}. B is not asked (${b}).`;
+  if (time === 1) return `A is learned, its loss is ${a}. Now the same two weights learn B.`;
+  if (time < 2) return `Learning B: its loss is ${b}, and the loss of A has gone from 0 to ${a}.`;
+  const verdict = costs[0] < 0.05 ? "A is remembered"
+    : costs[0] < 0.5 ? "A is mostly remembered" : "A is forgotten";
+  return `${verdict}: while B was learned, the loss of A went from 0 to ${a}. The minima are `
+    + `${apart.toFixed(1)} apart.`;
+}
+
+function render({ model, el }) {
+  const { stage, panel, say, check } = frame(el, {
+    name: "two_bowls",
+    question: "Two tasks, one pair of weights. What does learning B do to A?",
+    goal: "Learn both, and let A keep a loss below 0.5, with the minima at least 2 apart.",
+  });
+  const draw = picture(stage, model);
+  let stop = () => {};
+  const train = (from, to) => () => {
+    stop();
+    stop = animate(1.4, (share) => put(model, "time", from + (to - from) * share));
+  };
+  const row = buttons(panel);
+  button(row, "Learn A", train(0, 1));
+  button(row, "Then learn B", train(1, 2), { main: true });
+  const shown = [slider(panel, model, "time", {
+    label: "training", min: 0, max: 2, step: 0.01,
+    format: (t) => (t <= 1 ? `A, ${Math.round(100 * t)} %` : `B, ${Math.round(100 * (t - 1))} %`),
+    marks: [[0, "start"], [1, "A learned"], [2, "B learned"]] })];
+  const fill = bars(panel, [{ key: "a", label: "loss of A", color: COLOR.a },
+                            { key: "b", label: "loss of B", color: COLOR.b }],
+                    { caption: "losses of the two tasks", format: (value) => value.toFixed(2) });
+  for (const t of ["a", "b"]) {
+    const name = t.toUpperCase();
+    shown.push(
+      slider(panel, model, `stretch_${t}`, { label: `bowl ${name}: stretched by`, min: 1, max: 10,
+        step: 0.5, format: (value) => (value === 1 ? "1 (round)" : String(value)) }),
+      slider(panel, model, `valley_${t}`, { label: `bowl ${name}: direction of its valley`,
+        min: 0, max: 180, step: 1, format: (value) => `${value}°` }));
+  }
+  reset(buttons(panel), model, NAMES, () => { stop(); check(null); });
+  const end = follow(model, NAMES, () => {
+    const [a, b, time] = [task(model, "a"), task(model, "b"), model.get("time")];
+    const first = way(START, a, time), second = time > 1 ? way(a.at, b, time - 1) : [];
+    const now = [...first, ...second].at(-1);
+    const costs = [loss(now, a.H, a.at), loss(now, b.H, b.at)];
+    const everywhere = [START, ...way(START, a, 1), ...way(a.at, b, 1)];
+    const most = Math.max(...everywhere.flatMap((p) => [loss(p, a.H, a.at), loss(p, b.H, b.at)]));
+    const apart = Math.hypot(a.at[0] - b.at[0], a.at[1] - b.at[1]);
+    const words = sentence(time, costs, apart);
+    shown.forEach((show) => show());
+    fill({ a: costs[0], b: costs[1] }, most);
+    say(words);
+    check(time === 2 && costs[0] < 0.5 && apart >= 2);
+    draw({ a, b, first, second, now }, "Level lines of two bowls, blue for task A and orange for "
+      + `task B, and the way of the weights from the start to A and on to B. ${words}`);
+  });
+  return () => { stop(); end(); };
+}
+
+export default { render };
