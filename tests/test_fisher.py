@@ -1,58 +1,15 @@
-"""Per-example curvature against double loops over examples and parameters, and against its laws."""
+"""The Fisher information against double loops over examples and labels, and its laws."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from twins import assert_same, batches, naive_fisher, naive_sensitivity
 
-from si_tutorial import formulas, per_example
 from si_tutorial.fisher import fisher_information, output_sensitivity
+from si_tutorial.per_example import contracting
 
 torch.set_num_threads(1)
-
-
-# ------------------------------------------------------------------------------- the naive twins
-
-def example_grads(network, scalars):
-    """One gradient per scalar, by autograd, stacked: name → (scalars, *shape)."""
-    params = dict(network.named_parameters())
-    rows = []
-    for scalar in scalars:
-        grads = torch.autograd.grad(scalar, [p for p in params.values() if p.requires_grad],
-                                    retain_graph=True, allow_unused=True)
-        grads = iter(grads)
-        rows.append({n: (next(grads) if p.requires_grad else None) for n, p in params.items()})
-    return {n: torch.stack([torch.zeros_like(p) if row[n] is None else row[n] for row in rows])
-            for n, p in params.items()}
-
-
-def naive_fisher(network, x, y, labels, forward=None):
-    """F by a loop over examples and, for the expectation, over classes."""
-    network.eval()
-    log_p = [(forward or network)(one[None])[0].log_softmax(0) for one in x]
-    if labels == "expected":
-        classes = range(len(log_p[0]))
-        per_class = [example_grads(network, [lp[c] for lp in log_p]) for c in classes]
-        weights = torch.stack([lp.exp().detach() for lp in log_p])  # (examples, classes)
-        return {n: sum(torch.einsum("n,n...->...", weights[:, c], per_class[c][n] ** 2)
-                       for c in classes) / len(x) for n in per_class[0]}
-    chosen = y if labels == "true" else [lp.argmax() for lp in log_p]
-    grads = example_grads(network, [lp[c] for lp, c in zip(log_p, chosen, strict=True)])
-    return {n: formulas.fisher(g) for n, g in grads.items()}
-
-
-def naive_sensitivity(network, x, forward=None):
-    network.eval()
-    grads = example_grads(network, [(forward or network)(one[None]).square().sum() for one in x])
-    return {n: formulas.sensitivity(g) for n, g in grads.items()}
-
-
-def assert_same(found, expected, tolerance=1e-10):
-    assert found.keys() == expected.keys()
-    for name in expected:
-        assert found[name].shape == expected[name].shape
-        scale = expected[name].abs().max().clamp(min=1e-12)
-        assert (found[name] - expected[name]).abs().max() <= tolerance * scale, name
 
 
 # --------------------------------------------------------------------------- the problem settings
@@ -153,10 +110,6 @@ def setting(request):
     return network, x, torch.randint(3, (7,))
 
 
-def batches(x, y, size=4):
-    return list(zip(x.split(size), y.split(size), strict=True))
-
-
 @pytest.mark.filterwarnings("ignore:There is a performance drop", "ignore:Using padding='same'")
 @pytest.mark.parametrize("labels", ["expected", "true", "argmax"])
 def test_fisher_is_the_double_loop(setting, labels):
@@ -177,7 +130,7 @@ def test_all_routes_agree_when_memory_is_short(monkeypatch):
     network, x = SETTINGS["batch norm"]()
     network, x, y = network.double(), x.double(), torch.randint(3, (7,))
     whole = fisher_information(network, batches(x, y))
-    monkeypatch.setattr(per_example, "CHUNK", 1)
+    monkeypatch.setattr(contracting, "CHUNK", 1)
     assert_same(fisher_information(network, batches(x, y)), whole)
 
 
@@ -376,21 +329,3 @@ def test_batch_norm_without_statistics_is_refused():
     network = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2, track_running_stats=False))
     with pytest.raises(ValueError, match="mixes the examples"):
         fisher_information(network, [(torch.randn(4, 3), None)])
-
-
-class Recurrent(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.inner, self.head = nn.GRU(4, 5, batch_first=True), nn.Linear(5, 3)
-
-    def forward(self, x):
-        return self.head(self.inner(x)[0][:, -1])
-
-
-def test_recurrent_layers_are_refused_in_batches_and_served_one_by_one():
-    torch.manual_seed(0)
-    network, x, y = Recurrent().double(), torch.randn(5, 3, 4).double(), torch.randint(3, (5,))
-    with pytest.raises(RuntimeError, match="batches of one example"):
-        fisher_information(network, [(x, y)])
-    assert_same(fisher_information(network, batches(x, y, 1), labels="true"),
-                naive_fisher(network, x, y, "true"))

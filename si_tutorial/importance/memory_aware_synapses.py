@@ -24,11 +24,12 @@ class MemoryAwareSynapses(QuadraticPenalty):
     """
 
     def consolidate(self, batches: Iterable, *,
-                    forward: Callable[[Tensor], Tensor] | None = None) -> Self:
+                    forward: Callable[..., Tensor] | None = None) -> Self:
         """End a task: measure the sensitivity at the present weights. Returns self.
 
-        `batches` yields (x, y) of the task that ends, and `forward` returns the logits
-        `(batch, classes)` of its head; by default the network itself. Raises FloatingPointError,
+        `batches` yields (x, y) of the task that ends, x a tensor or tuples and dicts of tensors,
+        and `forward` returns the outputs `(batch, outputs)` of its head, whatever they mean; by
+        default the network itself. Raises FloatingPointError,
         and changes nothing, if an importance or a weight is NaN or infinite; for other errors see
         `si_tutorial.fisher.fisher_information`.
         """
