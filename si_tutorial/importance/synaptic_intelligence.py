@@ -54,6 +54,7 @@ class SynapticIntelligence(QuadraticPenalty):
     """
 
     _tensor_fields = ("importance", "anchor", "path_integral")
+    _needs_every_step = True
 
     def __init__(self, network: nn.Module, *, strength: float = 1.0, damping: float = 1e-3,
                  clip: Literal["cumulative", "per_task", "none"] = "cumulative",
@@ -141,11 +142,10 @@ class SynapticIntelligence(QuadraticPenalty):
         FloatingPointError
             If a parameter, its ω or its importance is NaN or infinite. Nothing is changed then.
         """
-        guards.check_same(self._network, self._params)
         if self.steps == 0:
             raise RuntimeError("no optimizer step was seen in this task: call "
                                "attach(optimizer) with the optimizer that trains the network")
-        self._check_moved_by_optimizer()
+        self._begin_consolidation()
         self._check_finite("the path integral", self.path_integral)
         importance = {}
         for name, p in self._params.items():
@@ -155,16 +155,6 @@ class SynapticIntelligence(QuadraticPenalty):
         for omega in self.path_integral.values():
             omega.zero_()
         return self
-
-    def _check_moved_by_optimizer(self):
-        if self._optimizer is None:
-            return
-        held = {p for group in self._optimizer.param_groups for p in group["params"]}
-        for name, p in self._params.items():
-            if p not in held and not torch.equal(p, self.anchor[name]):
-                raise RuntimeError(f"parameter {name!r} moved during this task, but the optimizer "
-                                   "this object is attached to does not hold it, so its share is "
-                                   "unknown: train all parameters with one optimizer")
 
     def _share(self, name, drift):
         """This task's ω / (Δ² + ξ); zero where a parameter neither moved nor earned anything."""
