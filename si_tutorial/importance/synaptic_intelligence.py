@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from si_tutorial import formulas
 from si_tutorial.importance import guards
 from si_tutorial.importance.penalty import QuadraticPenalty
+from si_tutorial.importance.processes import several
 
 
 class SynapticIntelligence(QuadraticPenalty):
@@ -87,6 +88,10 @@ class SynapticIntelligence(QuadraticPenalty):
         if self.gradient != "independent":
             raise RuntimeError("only gradient='independent' integrates another minibatch's "
                                f"gradient; this object has gradient={self.gradient!r}")
+        if several():
+            raise RuntimeError("each of several processes would integrate the gradient of its own "
+                               "minibatch, so that their importances differ: use gradient='task', "
+                               "whose gradients DistributedDataParallel has averaged")
         params = {name: p for name, p in self._params.items() if p.requires_grad}
         grads = torch.autograd.grad(loss, list(params.values()), allow_unused=True)
         self._probe_grads = {name: g for name, g in zip(params, grads, strict=True)
