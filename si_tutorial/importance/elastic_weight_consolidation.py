@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from si_tutorial.fisher import Labels, Likelihood, check_choices, fisher_information
 from si_tutorial.importance import guards
 from si_tutorial.importance.penalty import QuadraticPenalty
+from si_tutorial.importance.processes import mean_over_processes
 
 
 class ElasticWeightConsolidation(QuadraticPenalty):
@@ -45,6 +46,8 @@ class ElasticWeightConsolidation(QuadraticPenalty):
         A/2 and b. `penalty()` leaves out the constant, which has no gradient.
     """
 
+    _settings, _generators = ("anchors",), ("generator",)
+
     def __init__(self, network: nn.Module, *, strength: float = 1.0,
                  anchors: Literal["per_task", "latest"] = "per_task", decay: float = 1.0,
                  likelihood: Likelihood = "categorical", labels: Labels = "expected",
@@ -77,10 +80,12 @@ class ElasticWeightConsolidation(QuadraticPenalty):
             If an importance or a weight is NaN or infinite. Nothing is changed then. For other
             errors see `si_tutorial.fisher.fisher_information`.
         """
-        guards.check_same(self._network, self._params)
-        fisher = fisher_information(self._network, batches, forward=forward,
-                                    likelihood=self.likelihood, labels=self.labels,
-                                    generator=self.generator)
+        self._begin_consolidation()
+        fisher = mean_over_processes(
+            self._network, batches,
+            lambda network, batches: fisher_information(
+                network, batches, forward=forward, likelihood=self.likelihood, labels=self.labels,
+                generator=self.generator))
         importance, anchor = {}, {}
         for name, p in self._params.items():
             importance[name] = self.decay * self.importance[name] + fisher[name] / 2
