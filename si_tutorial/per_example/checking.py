@@ -3,12 +3,13 @@
 from typing import Any, NoReturn
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from si_tutorial.per_example.batches import examples, rows
 from si_tutorial.per_example.contracting import by_parameter, sum_of_sizes
 from si_tutorial.per_example.mapping import Grads, Mapping, gradients
-from si_tutorial.per_example.recording import Record, Recorder
+from si_tutorial.per_example.recording import Call, Record, Recorder
 
 
 class Checker:
@@ -60,7 +61,6 @@ class Checker:
         pull = torch.linspace(1, 2, record.logits.numel()).to(record.logits)
         pull = pull.view_as(record.logits)
         possible = self._possible(record)
-        calls = by_parameter(record.with_grads(pull))
         left = record.reached - possible if self._mapping.batched else set()
         mapped = self._mapping.each(x, pull, left)[0] if left else {}
         for n in range(2):
@@ -71,18 +71,24 @@ class Checker:
             if _apart(alone, within, _coarse(record)):
                 self._refuse(record, n)
             noise = 64 * _eps(record) * max(float(g.abs().max()) for g in alone.values())
-            for p in possible:
-                found = sum_of_sizes(p, [c.rows(n, n + 1) for c in calls[p]], lambda t: t)
-                self._judge(p, found, alone[p], 4 * _eps(record) ** 0.5, noise)
-            if any(_differ(g[n], alone[p], 4 * _eps(record) ** 0.5, noise)
-                   for p, g in mapped.items()):
+            calls = record.with_grads(pull * F.one_hot(torch.tensor(n), 2).to(pull)[:, None])
+            self._judge(possible, calls, n, alone, _sharp(record), noise)
+            if any(_differ(g[n], alone[p], _sharp(record), noise) for p, g in mapped.items()):
                 self._mapping.batched = False
 
-    def _judge(self, p, found, expected, tolerance, noise) -> None:
-        if _differ(found, expected, tolerance, noise):
-            self._differed.add(p)
-        elif expected.any() and not _differ(found, expected, tolerance):
-            self._agreed.add(p)
+    def _judge(self, possible: set[nn.Parameter], calls: list[Call], n: int, alone: Grads,
+               tolerance: float, noise: float) -> None:
+        """Sort the parameters, given the calls' gradients with respect to example n alone."""
+        calls = [call for call in calls if call.batch_first(2)]
+        elsewhere = [call for call in calls if call.grads[1 - n].any()]  # n is in another row there
+        self._differed |= possible & by_parameter(elsewhere).keys()
+        held = by_parameter([call.rows(n, n + 1) for call in calls])
+        for p in possible:
+            found = sum_of_sizes(p, held[p], lambda t: t)
+            if _differ(found, alone[p], tolerance, noise):
+                self._differed.add(p)
+            elif alone[p].any() and not _differ(found, alone[p], tolerance):
+                self._agreed.add(p)
 
     def _refuse(self, record: Record, n: int) -> NoReturn:
         one = rows(record.x, n, n + 1)
@@ -110,6 +116,11 @@ def _eps(record: Record) -> float:
 def _coarse(record: Record) -> float:
     """What a batch of another size may change by rounding, relative to the largest entry."""
     return max(0.02, 4 * _eps(record) ** 0.5)
+
+
+def _sharp(record: Record) -> float:
+    """What another order of summation may change, relative to the largest entry."""
+    return min(0.1, 30 * _eps(record) ** 0.5)
 
 
 def _differ(found: Tensor, expected: Tensor, tolerance: float, noise: float = 0.0) -> bool:
