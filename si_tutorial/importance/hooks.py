@@ -55,9 +55,7 @@ class StepHooks:
             raise RuntimeError("already attached to an optimizer: call detach() first")
         self._check_network()
         guards.check_optimizer(optimizer, self._params)
-        owner = getattr(optimizer, "_penalised_by", None)
-        if owner is not None and owner._optimizer is not optimizer:
-            owner = None  # the mark came along when the optimizer was copied
+        owner = _penalised_by(optimizer)
         if self.strength > 0 and owner is not None:
             raise RuntimeError(f"this optimizer already carries the penalty of a "
                                f"{type(owner).__name__}: detach() that one first, or give this "
@@ -65,9 +63,7 @@ class StepHooks:
         self._optimizer = optimizer
         self._stable_rates = ()
         self._register()
-        if self.strength > 0:
-            optimizer._penalised_by = self  # type: ignore[attr-defined]
-        elif owner is not None:
+        if owner is not None:
             owner._register()  # hooks run in order; the one that changes p.grad must come last
         self._watch.attached()
         return self
@@ -82,16 +78,14 @@ class StepHooks:
             self._watch.look()
         for handle in self._handles:
             handle.remove()
-        if getattr(self._optimizer, "_penalised_by", None) is self:
-            del self._optimizer._penalised_by
         self._optimizer, self._handles = None, ()
         return self
 
     def _register(self):
         for handle in self._handles:
             handle.remove()
-        self._handles = (self._optimizer.register_step_pre_hook(self._pre_hook),
-                         self._optimizer.register_step_post_hook(self._post_hook))
+        self._handles = (self._optimizer.register_step_pre_hook(_Hook(self, "_pre_hook")),
+                         self._optimizer.register_step_post_hook(_Hook(self, "_post_hook")))
 
     @torch.no_grad()
     def _pre_hook(self, optimizer, args, kwargs):
@@ -168,3 +162,25 @@ class StepHooks:
         """A copy is attached to nothing, because hooks are not copied along."""
         return self.__dict__ | {"_optimizer": None, "_handles": (), "_task_grads": None,
                                 "_written": []}
+
+
+class _Hook:
+    """What the optimizer calls; copied along with an optimizer, it does nothing."""
+
+    def __init__(self, measure: StepHooks | None, name: str):
+        self.measure, self._name = measure, name
+
+    def __call__(self, optimizer, args, kwargs):
+        if self.measure is not None:
+            getattr(self.measure, self._name)(optimizer, args, kwargs)
+
+    def __reduce__(self):
+        return _Hook, (None, self._name)
+
+
+def _penalised_by(optimizer: torch.optim.Optimizer) -> StepHooks | None:
+    """The attached object whose penalty this optimizer carries."""
+    for hook in optimizer._optimizer_step_pre_hooks.values():
+        if isinstance(hook, _Hook) and hook.measure is not None and hook.measure.strength > 0:
+            return hook.measure
+    return None

@@ -142,8 +142,10 @@ class SynapticIntelligence(QuadraticPenalty):
         Raises
         ------
         RuntimeError
-            If no step was seen since the last call, or a parameter moved outside the optimizer
-            that this object is attached to.
+            If no step was seen since the last call, or a parameter was written to outside the
+            steps of the optimizer that this object is attached to. Between two steps, the next
+            one raises it. Writing into `param.data` is not seen within a task: write to the
+            parameter, under `torch.no_grad()`.
         FloatingPointError
             If a parameter, its ω or its importance is NaN or infinite. Nothing is changed then.
         """

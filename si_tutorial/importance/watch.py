@@ -55,13 +55,13 @@ class Watch:
         changed = self.changed()
         if not changed:
             return
-        if self._every_step or self._marks is not None:
-            self._check_held(optimizer, when)
-        if self._every_step:
+        if self._marks is None and not self._every_step:
+            self.look()  # a task begins, or the measure was attached again
+            return
+        changed = self._held(changed, optimizer, when)
+        if changed and self._every_step:
             raise RuntimeError(_written(changed[0], when))
-        if self._marks is None:  # a task begins, or the measure was attached again
-            self.look()
-        elif self._penalises and not self._told:
+        if changed and self._penalises and not self._told:
             self._told = True
             warnings.warn(
                 f"parameter {changed[0]!r} was changed {when} by something else than the steps of "
@@ -80,7 +80,7 @@ class Watch:
                     "this object is attached to made no step, so that nothing was protected: "
                     "detach() and attach(optimizer) with the one that trains the network, before "
                     "it does. Load weights before you attach")
-            self._check_held(optimizer, when)
+            changed = self._held(changed, optimizer, when)
         if changed and self._every_step:
             raise RuntimeError(_written(changed[0], when))
         if changed and optimizer is None and protects and self._penalises and not self.in_loss:
@@ -90,18 +90,17 @@ class Watch:
                 "the loss. Call attach(optimizer) before training, or give an object that shall "
                 "only measure strength=0", RuntimeWarning, stacklevel=2)
 
-    def _check_held(self, optimizer: torch.optim.Optimizer | None, when: str):
-        """What this optimizer does not hold must not have moved since the last look."""
-        if optimizer is None or not (self._every_step or self._penalises):
-            return
+    def _held(self, names: list[str], optimizer: torch.optim.Optimizer, when: str) -> list[str]:
+        """Those of `names` that the optimizer holds; what it does not hold must not have moved."""
         held = {p for group in optimizer.param_groups for p in group["params"]}
         moved = self._moved(name for name, p in self._params.items() if p not in held)
-        if moved:
+        if moved and (self._every_step or self._penalises):
             raise RuntimeError(
                 f"parameter {moved[0]!r} was changed {when}, but not by the optimizer that this "
                 "object is attached to, which does not hold it: train all parameters with one "
                 "optimizer, or build the measure on the part of the network that this one holds "
                 "(consolidate(forward=…) may call the whole)")
+        return [name for name in names if self._params[name] in held]
 
     def _moved(self, names: Iterable[str]) -> list[str]:
         """Those of `names` whose values are others than at the last look."""
