@@ -32,9 +32,9 @@ def mean_over_examples(network: nn.Module, batches: Iterable, forward: Callable[
     dict of str to Tensor
         In float32, or the parameter's own dtype if that is wider.
     """
-    total = {p: torch.zeros_like(p, dtype=forms.wide(p.dtype)) for p in network.parameters()}
     examples = 0
     with _measuring(network):
+        total = {p: torch.zeros_like(p, dtype=forms.wide(p.dtype)) for p in network.parameters()}
         gradients = _PerExample(network, forward)
         for batch in batches:
             x, y = forms.pair(batch)
@@ -46,9 +46,9 @@ def mean_over_examples(network: nn.Module, batches: Iterable, forward: Callable[
                 for p, t in gradients.sizes(record, pull.to(logits.dtype), size).items():
                     total[p] += t
             examples += len(logits)
-    if examples == 0:
-        raise ValueError("no examples: `batches` was empty (a generator that was used up?)")
-    return {name: total[p] / examples for name, p in network.named_parameters()}
+        if examples == 0:
+            raise ValueError("no examples: `batches` was empty (a generator that was used up?)")
+        return {name: total[p] / examples for name, p in network.named_parameters()}
 
 
 class _PerExample:
