@@ -110,17 +110,29 @@ def subset() -> Dataset:
 
 
 def read(name: str, file: Path) -> dict[str, np.ndarray]:
-    """The four arrays of an npz file, verified; DatasetError if it is not the known content."""
+    """The four arrays of an npz file, as uint8 and verified.
+
+    Other real types are converted where they hold the same numbers, 0 to 255. DatasetError if the
+    file is not the known content.
+    """
     remedy = f"Delete it and run `python -m si_tutorial data {name}`."
     try:
         with np.load(file, allow_pickle=False) as f:
-            arrays = _canonical(name, {key: f[key] for key in KEYS})
+            arrays = {key: f[key] for key in KEYS}
     except Exception as why:  # one broken byte shows as zlib.error, TokenError, TypeError, …
         raise DatasetError(f"{file} is truncated or not a data file ({why}). {remedy}") from why
-    if not _in_layout(name, arrays) or digest(arrays) != KNOWN[name][1]:
-        raise DatasetError(f"{file} does not hold the known images and labels of {name} (its "
-                           f"SHA-256 is {digest(arrays)[:12]}…). {remedy}")
-    return arrays
+    for key, array in arrays.items():
+        if not _whole_bytes(array):
+            raise DatasetError(f"{key} in {file} is {array.dtype} and holds other numbers than 0, "
+                               "1, … 255, as which pixels and labels are known. Write it anew from "
+                               f"the original bytes, as uint8. Or: {remedy}")
+        arrays[key] = array.astype(np.uint8)
+    if _in_layout(name, arrays):
+        arrays = _canonical(name, arrays)
+        if digest(arrays) == KNOWN[name][1]:
+            return arrays
+    raise DatasetError(f"{file} does not hold the known images and labels of {name} (its "
+                       f"SHA-256 is {digest(arrays)[:12]}…). {remedy}")
 
 
 def digest(arrays: dict[str, np.ndarray]) -> str:
@@ -131,13 +143,19 @@ def digest(arrays: dict[str, np.ndarray]) -> str:
     return sha.hexdigest()
 
 
+def _whole_bytes(array: np.ndarray) -> bool:
+    """Whether these are the numbers 0 to 255, in whatever type, so that uint8 holds the same."""
+    if array.dtype == np.uint8:
+        return True
+    return array.dtype.kind in "iuf" and bool(
+        ((array >= 0) & (array <= 255) & (array == np.floor(array))).all())
+
+
 def _in_layout(name: str, arrays: dict[str, np.ndarray]) -> bool:
-    """Whether the images have their shape, and all values survive the digest's cast to bytes."""
+    """Whether there is one image of the data set's shape for each label."""
     shape = (28, 28) if name == "mnist" else (32, 32, 3)
-    return (all(arrays[f"x_{part}"].shape == (arrays[f"y_{part}"].size, *shape)
-                for part in ("train", "test"))
-            and all(a.dtype == np.uint8 or np.array_equal(a, a.astype(np.uint8))
-                    for a in arrays.values()))
+    return all(arrays[f"x_{part}"].shape == (arrays[f"y_{part}"].size, *shape)
+               for part in ("train", "test"))
 
 
 def download(name: str) -> Path:

@@ -73,6 +73,34 @@ def fisher(example_grads: Array) -> Array:
     return (example_grads**2).mean(0)
 
 
+def categorical_fisher(p: Array, jacobian: Array) -> Array:
+    """jᵀ (diag p − p pᵀ) j = Σ_c p_c j_c² − (Σ_c p_c j_c)²: one example's Fₖ, softmax over classes.
+
+    `p` has shape (outputs,), `jacobian` (outputs, parameters): j_c = ∂z_c / ∂θₖ of the logits z.
+    The matrix is the covariance of the label, a one-hot vector, under the model. −log p(y|x) is
+    cross-entropy.
+    """
+    return p @ jacobian**2 - (p @ jacobian) ** 2
+
+
+def bernoulli_fisher(p: Array, jacobian: Array) -> Array:
+    """jᵀ diag(p (1−p)) j: one example's Fₖ where each output is the logit of a yes-or-no answer.
+
+    Shapes as in `categorical_fisher`; p is the sigmoid of the outputs. −log p(y|x) is the sum of
+    the binary cross-entropies; their mean over C outputs has 1/C of this.
+    """
+    return (p * (1 - p)) @ jacobian**2
+
+
+def gaussian_fisher(jacobian: Array) -> Array:
+    """jᵀ j: one example's Fₖ where the outputs are means of numbers with variance 1.
+
+    Shapes as in `categorical_fisher`. −log p(y|x) is *half* the sum of the squared errors, up to a
+    constant; their mean over C outputs, without the half, has 2/C of this.
+    """
+    return (jacobian**2).sum(0)
+
+
 def sensitivity(example_grads: Array) -> Array:
     """Mean over examples of |gₖ|; row n is the gradient of ‖logits(xₙ)‖² (Aljundi et al. 2018)."""
     return abs(example_grads).mean(0)

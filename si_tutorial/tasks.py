@@ -14,17 +14,22 @@ from si_tutorial.datasets import Dataset
 class Task:
     """One task of a sequence; usable as its own index, `network(x, task)`.
 
-    Images stay uint8 in memory and become float32 in [0, 1] batch by batch.
+    Images stay as they are in memory, and become float32 in [0, 1] batch by batch: uint8 is
+    divided by 255; floating-point images must lie in [0, 1] already, and mean what they say.
     """
 
     index: int                   # its place in the sequence, from 0
     name: str                    # in words: "0 or 1"
-    x_train: Tensor              # uint8 (N, channels, height, width)
+    x_train: Tensor              # (N, channels, height, width), uint8 or floats in [0, 1]
     y_train: Tensor              # int64 (N,)
     x_test: Tensor
     y_test: Tensor
     classes: tuple[int, ...]     # the labels that occur, as the network's head numbers them
     pixels: Tensor | None = None  # int64 (channels · height · width,), the order they are shown in
+
+    def __post_init__(self):
+        for part in ("x_train", "x_test"):
+            _check_images(part, getattr(self, part))
 
     def __index__(self):
         return self.index
@@ -56,7 +61,9 @@ class Task:
     def _shown(self, x: Tensor) -> Tensor:
         if self.pixels is not None:
             x = x.flatten(1).index_select(1, self.pixels).view_as(x)
-        return x.float().div_(255)
+        if x.dtype == torch.uint8:
+            return x.to(torch.float32).div_(255)
+        return x.to(torch.float32, copy=True)  # whoever writes to a batch must not change the data
 
 
 def split_classes(data: Dataset, classes: int | Sequence[Sequence[int]] = 2, *,
@@ -126,6 +133,18 @@ def _rows_of(x: Tensor, y: Tensor, group: tuple[int, ...], labels: str) -> tuple
         place[list(group)] = torch.arange(len(group))
         y = place[y]
     return x[kept], y
+
+
+def _check_images(part: str, x: Tensor):
+    if x.dtype == torch.uint8:
+        return
+    if not x.is_floating_point():
+        raise TypeError(f"{part} is {x.dtype}: images must be uint8, from 0 to 255, or floating-"
+                        "point numbers from 0 to 1")
+    if x.numel() and not x.is_meta and not (x.min() >= 0 and x.max() <= 1):
+        raise ValueError(f"{part} is {x.dtype} with values from {x.min():.4g} to {x.max():.4g}: "
+                         "floating-point images must lie between 0 and 1. If these are bytes, "
+                         "hand over x.to(torch.uint8), or x / 255")
 
 
 def _check_labels(labels: str):

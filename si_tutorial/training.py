@@ -75,8 +75,8 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
     FloatingPointError
         If the training loss becomes NaN or infinite.
     ValueError
-        If the checkpoint is not this call's, or a measure would have to look at data of several
-        interleaved tasks; nothing is changed then.
+        If the checkpoint is not this call's, a measure is not attached to `optimizer`, or one
+        would have to look at data of several interleaved tasks; nothing is changed then.
     OSError
         If a checkpoint cannot be written.
     """
@@ -89,6 +89,9 @@ def train(network: nn.Module, tasks: Sequence[Task], optimizer: torch.optim.Opti
     generator = torch.Generator().manual_seed(seed)
     measures = measure if isinstance(measure, list | tuple) else [measure] if measure else []
     for one in measures:
+        if isinstance(one, QuadraticPenalty) and one.optimizer is not optimizer:
+            raise ValueError(f"this {type(one).__name__} is not attached to the optimizer that "
+                             "trains the network: call attach(optimizer) first")
         if interleave and len(tasks) > 1 and _looks_at_data(one):
             raise ValueError(f"{type(one).__name__} looks at the data of one task after it, and "
                              "interleaved tasks end together: train them one after another, or "
@@ -153,8 +156,12 @@ def _consolidate(measure, network: nn.Module, group: Sequence[Task]):
 
 def train_epoch(network: nn.Module, batches: Iterable[tuple[Task, Tensor, Tensor]],
                 optimizer: torch.optim.Optimizer) -> None:
-    """One optimizer step for each `(task, x, y)` of `batches`, on the mean cross-entropy."""
-    network.train()
+    """One optimizer step for each `(task, x, y)` of `batches`, on the mean cross-entropy.
+
+    In training mode; of a network that is in it already, modules held in evaluation mode stay so.
+    """
+    if not network.training:
+        network.train()
     loss = None
     for task, x, y in batches:
         loss = F.cross_entropy(network(x, task), y)
@@ -168,13 +175,18 @@ def train_epoch(network: nn.Module, batches: Iterable[tuple[Task, Tensor, Tensor
 
 @torch.no_grad()
 def evaluate(network: nn.Module, tasks: Sequence[Task]) -> np.ndarray:
-    """The network's test accuracy on each task, shape (T,), in evaluation mode."""
-    was_training = network.training
+    """The network's test accuracy on each task, shape (T,), in evaluation mode.
+
+    Each module's own mode is as it was afterwards.
+    """
+    modes = {module: module.training for module in network.modules()}
     network.eval()
-    accuracy = [sum((network(x, task).argmax(1) == y).sum().item()
-                    for x, y in task.test_batches()) / len(task.y_test) for task in tasks]
-    network.train(was_training)
-    return np.array(accuracy)
+    try:
+        return np.array([sum((network(x, task).argmax(1) == y).sum().item()
+                             for x, y in task.test_batches()) / len(task.y_test) for task in tasks])
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 def _mixed(tasks: Sequence[Task], batch_size: int, generator: torch.Generator) -> Iterator:

@@ -213,6 +213,98 @@ def test_wrong_arguments_are_refused(wrong, message):
         ElasticWeightConsolidation(network(), **wrong)
 
 
+@pytest.mark.parametrize("wrong, message", [
+    ({"likelihood": "poisson"}, "'poisson'"),
+    ({"likelihood": "gaussian", "labels": "argmax"}, "exactly 0")])
+def test_a_likelihood_without_information_is_refused_when_built(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        ElasticWeightConsolidation(network(), **wrong)
+
+
+def test_one_categorical_logit_is_refused_and_nothing_changed():
+    """Its importance would be zero everywhere, and the penalty with it."""
+    net = nn.Linear(3, 1).double()
+    ewc = ElasticWeightConsolidation(net, strength=1e4)
+    with pytest.raises(ValueError, match="'bernoulli'"):
+        ewc.consolidate(task(0))
+    assert ewc.tasks == 0
+    for likelihood in ("bernoulli", "gaussian"):  # which the message names
+        ewc = ElasticWeightConsolidation(net, likelihood=likelihood).consolidate(task(0))
+        assert all(omega.all() for omega in ewc.importance.values())
+
+
+@pytest.mark.parametrize("likelihood, loss, factor", [
+    ("categorical", F.cross_entropy, 1), ("bernoulli", F.binary_cross_entropy_with_logits, 1 / 4),
+    ("gaussian", F.mse_loss, 2 / 4)])
+def test_at_its_factor_the_penalty_is_the_old_loss_of_a_linear_layer(likelihood, loss, factor):
+    """One weight moved from the optimum: what the docstring says of PyTorch's three losses."""
+    torch.manual_seed(0)
+    net, (x, _) = nn.Linear(3, 4).double(), task(0)[0]
+    outputs = net(x).detach()
+    y = {"categorical": outputs.softmax(1), "bernoulli": outputs.sigmoid(),
+         "gaussian": outputs}[likelihood]  # for which these weights are the optimum
+    ewc = ElasticWeightConsolidation(net, strength=factor, likelihood=likelihood)
+    ewc.consolidate([(x, None)])
+    errors = []
+    for epsilon in (1e-2, 1e-3):
+        with torch.no_grad():
+            before = loss(net(x), y)
+            net.weight[1, 2] += epsilon
+            rise = loss(net(x), y) - before
+        errors.append(abs((ewc.penalty() / rise).item() - 1))
+        with torch.no_grad():
+            net.weight[1, 2] -= epsilon
+    assert errors[0] < 0.02 and errors[1] < max(0.2 * errors[0], 1e-8)
+
+
+def test_a_network_that_changed_after_the_measure_was_built_is_refused():
+    """A new head would be measured, and protected by nothing."""
+    net = network()
+    ewc = ElasticWeightConsolidation(net).consolidate(task(0))
+    before = ewc.state_dict()
+    net[2] = nn.Linear(5, 4).double()
+    with pytest.raises(RuntimeError, match="added, removed or replaced"):
+        ewc.consolidate(task(1))
+    assert ewc.tasks == 1
+    assert all(torch.equal(t, before["importance"][n]) for n, t in ewc.importance.items())
+
+
+def test_every_batch_of_the_task_counts():
+    net, (x, y) = network(), task(0)[0]
+    whole = ElasticWeightConsolidation(net).consolidate([(x, y)])
+    parts = ElasticWeightConsolidation(net).consolidate([(x[:5], y[:5]), (x[5:], y[5:])])
+    first = ElasticWeightConsolidation(net).consolidate([(x[:5], y[:5])])
+    torch.testing.assert_close(parts.importance, whole.importance)
+    assert not torch.allclose(first.importance["0.weight"], whole.importance["0.weight"])
+
+
+def test_a_compiled_network_is_protected():
+    net = network()
+    fast = torch.compile(net, backend="eager")
+    F.cross_entropy(fast(task(0)[0][0]), task(0)[0][1]).backward()
+    ewc = ElasticWeightConsolidation(net).consolidate(task(0), forward=fast)
+    expected = ElasticWeightConsolidation(net).consolidate(task(0))
+    torch.testing.assert_close(ewc.importance, expected.importance)
+    torch._dynamo.reset()
+
+
+def test_a_network_in_bfloat16_merges_its_anchors():
+    """The mean of two anchors, weighted in float32."""
+    net = network().bfloat16()
+    ewc, measured, ends = ElasticWeightConsolidation(net), [], []
+    for t in range(2):
+        move(net, t)
+        x, y = task(t)[0]
+        ewc.consolidate([(x.bfloat16(), y)])
+        measured.append(fisher_information(net, [(x.bfloat16(), y)])["0.weight"])
+        ends.append(net[0].weight.detach().float())
+    assert measured[0].dtype is torch.float32
+    expected = (measured[0] * ends[0] + measured[1] * ends[1]) / (measured[0] + measured[1])
+    torch.testing.assert_close(ewc.anchor["0.weight"].float(), expected, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(ewc.importance["0.weight"].float(), sum(measured) / 2, rtol=0.02,
+                               atol=1e-4)
+
+
 def test_labels_and_generator_reach_the_fisher():
     net = network()
     by_label = {labels: ElasticWeightConsolidation(

@@ -1,58 +1,16 @@
-"""Per-example curvature against double loops over examples and parameters, and against its laws."""
+"""The Fisher information against double loops over examples and labels, and its laws."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from twins import assert_same, batches, naive_fisher, naive_sensitivity
 
-from si_tutorial import formulas, per_example
+from si_tutorial import formulas
 from si_tutorial.fisher import fisher_information, output_sensitivity
+from si_tutorial.per_example import contracting
 
 torch.set_num_threads(1)
-
-
-# ------------------------------------------------------------------------------- the naive twins
-
-def example_grads(network, scalars):
-    """One gradient per scalar, by autograd, stacked: name → (scalars, *shape)."""
-    params = dict(network.named_parameters())
-    rows = []
-    for scalar in scalars:
-        grads = torch.autograd.grad(scalar, [p for p in params.values() if p.requires_grad],
-                                    retain_graph=True, allow_unused=True)
-        grads = iter(grads)
-        rows.append({n: (next(grads) if p.requires_grad else None) for n, p in params.items()})
-    return {n: torch.stack([torch.zeros_like(p) if row[n] is None else row[n] for row in rows])
-            for n, p in params.items()}
-
-
-def naive_fisher(network, x, y, labels, forward=None):
-    """F by a loop over examples and, for the expectation, over classes."""
-    network.eval()
-    log_p = [(forward or network)(one[None])[0].log_softmax(0) for one in x]
-    if labels == "expected":
-        classes = range(len(log_p[0]))
-        per_class = [example_grads(network, [lp[c] for lp in log_p]) for c in classes]
-        weights = torch.stack([lp.exp().detach() for lp in log_p])  # (examples, classes)
-        return {n: sum(torch.einsum("n,n...->...", weights[:, c], per_class[c][n] ** 2)
-                       for c in classes) / len(x) for n in per_class[0]}
-    chosen = y if labels == "true" else [lp.argmax() for lp in log_p]
-    grads = example_grads(network, [lp[c] for lp, c in zip(log_p, chosen, strict=True)])
-    return {n: formulas.fisher(g) for n, g in grads.items()}
-
-
-def naive_sensitivity(network, x, forward=None):
-    network.eval()
-    grads = example_grads(network, [(forward or network)(one[None]).square().sum() for one in x])
-    return {n: formulas.sensitivity(g) for n, g in grads.items()}
-
-
-def assert_same(found, expected, tolerance=1e-10):
-    assert found.keys() == expected.keys()
-    for name in expected:
-        assert found[name].shape == expected[name].shape
-        scale = expected[name].abs().max().clamp(min=1e-12)
-        assert (found[name] - expected[name]).abs().max() <= tolerance * scale, name
 
 
 # --------------------------------------------------------------------------- the problem settings
@@ -153,10 +111,6 @@ def setting(request):
     return network, x, torch.randint(3, (7,))
 
 
-def batches(x, y, size=4):
-    return list(zip(x.split(size), y.split(size), strict=True))
-
-
 @pytest.mark.filterwarnings("ignore:There is a performance drop", "ignore:Using padding='same'")
 @pytest.mark.parametrize("labels", ["expected", "true", "argmax"])
 def test_fisher_is_the_double_loop(setting, labels):
@@ -177,7 +131,7 @@ def test_all_routes_agree_when_memory_is_short(monkeypatch):
     network, x = SETTINGS["batch norm"]()
     network, x, y = network.double(), x.double(), torch.randint(3, (7,))
     whole = fisher_information(network, batches(x, y))
-    monkeypatch.setattr(per_example, "CHUNK", 1)
+    monkeypatch.setattr(contracting, "CHUNK", 1)
     assert_same(fisher_information(network, batches(x, y)), whole)
 
 
@@ -209,6 +163,129 @@ def test_the_sampled_fisher_tends_to_the_full_expectation():
     assert ((draws.mean(0) - expected).abs() < 5 * error).all()
     true = fisher_information(network, [(x, y)], labels="true")["weight"]
     assert ((true - expected).abs() > 5 * error).any()
+
+
+# ---------------------------------------------------------------------- what the outputs mean
+
+LIKELIHOODS = ["categorical", "bernoulli", "gaussian"]
+
+
+def labelled(likelihood, outputs=3):
+    """A network in float64, seven examples, and true labels of their kind."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, outputs)).double()
+    y = {"categorical": torch.randint(outputs, (7,)), "bernoulli": torch.rand(7, outputs).double(),
+         "gaussian": torch.randn(7, outputs).double()}[likelihood]
+    return network, torch.randn(7, 5).double(), y
+
+
+@pytest.mark.parametrize("labels", ["expected", "true", "argmax"])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_each_likelihood_is_the_loop_over_its_labels(likelihood, labels):
+    """The twin differentiates PyTorch's loss, with the factor that the docstring names."""
+    network, x, y = labelled(likelihood)
+    if (likelihood, labels) == ("gaussian", "argmax"):
+        return  # refused, below
+    assert_same(fisher_information(network, batches(x, y), labels=labels, likelihood=likelihood),
+                naive_fisher(network, x, y, labels, likelihood=likelihood))
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_each_likelihood_is_its_formula(likelihood):
+    network, x, _ = labelled(likelihood)
+    formula = {"categorical": lambda z, j: formulas.categorical_fisher(z.softmax(0), j),
+               "bernoulli": lambda z, j: formulas.bernoulli_fisher(z.sigmoid(), j),
+               "gaussian": lambda z, j: formulas.gaussian_fisher(j)}[likelihood]
+
+    def of_one(z):
+        jacobian = torch.stack([torch.cat([g.flatten() for g in torch.autograd.grad(
+            output, list(network.parameters()), retain_graph=True)]) for output in z])
+        return formula(z.detach(), jacobian)
+
+    expected = sum(of_one(network(one[None])[0]) for one in x) / len(x)
+    found = fisher_information(network, batches(x), likelihood=likelihood)
+    torch.testing.assert_close(torch.cat([f.flatten() for f in found.values()]), expected,
+                               rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_a_sampled_label_of_each_likelihood_is_right_on_average(likelihood):
+    network, x, _ = labelled(likelihood)
+    generator = torch.Generator().manual_seed(1)
+    found = [fisher_information(network, [(x.repeat(50, 1), None)], labels="sampled",
+                                likelihood=likelihood, generator=generator)["2.weight"]
+             for _ in range(20)]
+    draws, expected = torch.stack(found), fisher_information(
+        network, [(x, None)], likelihood=likelihood)["2.weight"]
+    error = draws.std(0) / len(draws) ** 0.5
+    assert ((draws.mean(0) - expected).abs() < 5 * error).all()
+    assert (error < 0.1 * expected).all()
+
+
+@pytest.mark.parametrize("likelihood, loss, factor", [
+    ("categorical", F.cross_entropy, 1), ("bernoulli", F.binary_cross_entropy_with_logits, 1 / 3),
+    ("gaussian", F.mse_loss, 2 / 3)])
+def test_the_expected_fisher_is_the_curvature_of_pytorchs_loss(likelihood, loss, factor):
+    """Of one linear layer, where both are the same: 1, 1/C and 2/C times F, here with C = 3."""
+    torch.manual_seed(0)
+    network, x = nn.Linear(4, 3).double(), torch.randn(9, 4).double()
+    y = torch.randint(3, (9,)) if likelihood == "categorical" else torch.rand(9, 3).double()
+
+    def of(weight):
+        return loss(x @ weight.view(3, 4).T + network.bias, y)
+
+    hessian = torch.autograd.functional.hessian(of, network.weight.detach().flatten())
+    fisher = fisher_information(network, batches(x), likelihood=likelihood)["weight"]
+    torch.testing.assert_close(factor * fisher.flatten(), hessian.diagonal(), rtol=1e-9, atol=1e-12)
+
+
+def test_one_logit_of_a_bernoulli_is_two_of_a_softmax():
+    """Classes with logits 0 and z; labels of shape (batch,) are served."""
+    torch.manual_seed(0)
+    network, x, y = nn.Linear(4, 1).double(), torch.randn(7, 4).double(), torch.arange(7) % 2
+
+    def two(x):
+        return F.pad(network(x), (1, 0))
+
+    for labels in ("expected", "true", "argmax"):
+        one = fisher_information(network, [(x, y)], likelihood="bernoulli", labels=labels)
+        assert_same(one, fisher_information(network, [(x, y)], forward=two, labels=labels))
+    assert_same(fisher_information(network, [(x, y[:, None].bool())], likelihood="bernoulli",
+                                   labels="true"),
+                fisher_information(network, [(x, y)], forward=two, labels="true"))
+
+
+@pytest.mark.parametrize("labels", ["expected", "sampled", "true", "argmax"])
+def test_one_categorical_logit_is_refused_and_the_remedies_serve(labels):
+    network, x = nn.Linear(4, 1), torch.randn(7, 4)
+    with pytest.raises(ValueError, match=r"exactly 0: .*'bernoulli', .*'gaussian'"):
+        fisher_information(network, [(x, torch.zeros(7, dtype=torch.long))], labels=labels)
+    for likelihood in ("bernoulli", "gaussian"):
+        assert fisher_information(network, [(x, None)], likelihood=likelihood)["weight"].all()
+
+
+def test_the_likeliest_number_is_refused_and_the_remedies_serve():
+    network, batch = nn.Linear(4, 2), [(torch.randn(7, 4), None)]
+    with pytest.raises(ValueError, match=r"exactly 0.*'expected' or 'sampled'"):
+        fisher_information(network, batch, likelihood="gaussian", labels="argmax")
+    for labels in ("expected", "sampled"):
+        assert fisher_information(network, batch, likelihood="gaussian",
+                                  labels=labels)["weight"].all()
+
+
+def test_an_unknown_likelihood_is_refused():
+    with pytest.raises(ValueError, match=r"'categorical', 'bernoulli', 'gaussian'.*'poisson'"):
+        fisher_information(nn.Linear(3, 2), [], likelihood="poisson")
+
+
+def test_a_certain_answer_keeps_its_information():
+    """p(1−p) at z = ±40: 1 − p rounds to 0, and σ(−z) does not."""
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(network.weight)
+    for z in (40.0, -40.0):
+        x = torch.tensor([[z]])
+        found = fisher_information(network, [(x, None)], likelihood="bernoulli")["weight"]
+        torch.testing.assert_close(found, torch.tensor([[40.0**2]]) * torch.tensor(-40.0).exp())
 
 
 # ------------------------------------------------------------------------------------- the laws
@@ -361,9 +438,39 @@ def test_logits_of_another_shape_are_refused():
                            forward=lambda x: network(x)[:, 0])
 
 
-def test_labels_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match=r"\(4,\), got \(4, 2\)"):
-        fisher_information(nn.Linear(3, 2), [(torch.randn(4, 3), torch.zeros(4, 2))], labels="true")
+@pytest.mark.parametrize("likelihood, y, message", [
+    ("categorical", torch.zeros(4, 2), r"\(4,\), got \(4, 2\)"),
+    ("categorical", torch.tensor([0, 1, 2, 5]), r"from 0 to 5 .* 3 outputs, .* 0 to 2"),
+    ("categorical", torch.tensor([0, -100, 2, 1]), r"from -100 to 2"),
+    ("categorical", torch.zeros(4), r"torch.float32: y.long\(\)"),
+    ("categorical", torch.ones(4, dtype=torch.bool), r"torch.bool"),
+    ("categorical", None, r"got NoneType: .*labels='expected'"),
+    ("bernoulli", torch.zeros(4), r"shape \(4, 3\), got \(4,\)"),
+    ("bernoulli", torch.full((4, 3), 2.0), r"from 0 to 1, got 2 to 2: .*'gaussian'"),
+    ("bernoulli", torch.full((4, 3), float("nan")), r"from 0 to 1"),
+    ("gaussian", torch.zeros(3, 4), r"shape \(4, 3\), got \(3, 4\)"),
+    ("gaussian", [0, 1, 2, 0], r"got list")])
+def test_labels_that_do_not_fit_are_refused(likelihood, y, message):
+    with pytest.raises(ValueError, match=message):
+        fisher_information(nn.Linear(3, 3), [(torch.randn(4, 3), y)], labels="true",
+                           likelihood=likelihood)
+
+
+def test_the_remedies_for_labels_that_do_not_fit():
+    """Counted from 0 in the task's own head; as whole numbers; or the full expectation."""
+    torch.manual_seed(0)
+    network, x, y = nn.Linear(3, 3), torch.randn(4, 3), torch.tensor([4.0, 5.0, 3.0, 4.0])
+    with pytest.raises(ValueError, match=r"y\.long"):
+        fisher_information(network, [(x, y)], labels="true")
+    with pytest.raises(ValueError, match="count each task's classes from 0"):
+        fisher_information(network, [(x, y.long())], labels="true")
+    found = fisher_information(network, [(x, y.long() - 3)], labels="true")
+    assert_same(found, naive_fisher(network, x, y.long() - 3, "true"), 1e-5)
+    assert_same(fisher_information(network, [(x, (y - 3).to(torch.uint8))], labels="true"), found)
+    whole = fisher_information(network, [(x, y)], labels="true", likelihood="gaussian",
+                               forward=lambda x: network(x)[:, :1])
+    assert whole["weight"][0].any()
+    assert fisher_information(network, [(x, None)])["weight"].any()
 
 
 def test_a_forward_that_does_not_use_the_network_is_refused():
@@ -376,21 +483,3 @@ def test_batch_norm_without_statistics_is_refused():
     network = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2, track_running_stats=False))
     with pytest.raises(ValueError, match="mixes the examples"):
         fisher_information(network, [(torch.randn(4, 3), None)])
-
-
-class Recurrent(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.inner, self.head = nn.GRU(4, 5, batch_first=True), nn.Linear(5, 3)
-
-    def forward(self, x):
-        return self.head(self.inner(x)[0][:, -1])
-
-
-def test_recurrent_layers_are_refused_in_batches_and_served_one_by_one():
-    torch.manual_seed(0)
-    network, x, y = Recurrent().double(), torch.randn(5, 3, 4).double(), torch.randint(3, (5,))
-    with pytest.raises(RuntimeError, match="batches of one example"):
-        fisher_information(network, [(x, y)])
-    assert_same(fisher_information(network, batches(x, y, 1), labels="true"),
-                naive_fisher(network, x, y, "true"))

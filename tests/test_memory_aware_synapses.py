@@ -1,5 +1,6 @@
 """MAS: what it stores, what it ignores, and the penalty it leaves."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -59,3 +60,36 @@ def test_only_the_head_of_the_task_counts():
     net = nn.ModuleList([nn.Linear(3, 2), nn.Linear(3, 2)]).double()
     mas = MemoryAwareSynapses(net).consolidate([(torch.randn(4, 3).double(), None)], forward=net[1])
     assert not mas.importance["0.weight"].any() and mas.importance["1.weight"].all()
+
+
+def test_outputs_of_any_meaning_are_served():
+    """One output, a regression, a multi-label head: MAS asks only how much they depend on θ."""
+    torch.manual_seed(0)
+    for outputs in (1, 3):
+        net = nn.Linear(3, outputs).double()
+        mas = MemoryAwareSynapses(net).consolidate([(torch.randn(4, 3).double(), None)])
+        assert all(omega.all() for omega in mas.importance.values())
+
+
+def test_inputs_may_be_several():
+    net, x = linear()
+    whole = MemoryAwareSynapses(net).consolidate([(x, None)])
+    parts = MemoryAwareSynapses(net).consolidate(
+        [({"left": x[:, :1], "right": x[:, 1:]}, None)],
+        forward=lambda x: net(torch.cat([x["left"], x["right"]], 1)))
+    torch.testing.assert_close(parts.importance, whole.importance)
+
+
+def test_a_network_that_changed_after_the_measure_was_built_is_refused():
+    net = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2))
+    mas = MemoryAwareSynapses(net)
+    net[1] = nn.Linear(2, 2)
+    with pytest.raises(RuntimeError, match="added, removed or replaced"):
+        mas.consolidate([(torch.randn(4, 3), None)])
+    assert mas.tasks == 0 and not mas.importance["0.weight"].any()
+
+
+def test_a_forward_that_mixes_examples_is_refused():
+    net, x = linear()
+    with pytest.raises(ValueError, match="mixes the examples"):
+        MemoryAwareSynapses(net).consolidate([(x, None)], forward=lambda x: net(x - x.mean(0)))

@@ -549,12 +549,13 @@ def trained():
 
 def test_state_dict_returns_copies_and_load_takes_copies():
     weights, si = trained()
-    state = si.state_dict()
+    state, start = si.state_dict(), weights.w.detach().clone()
     kept = {f: state[f]["w"].clone() for f in ("importance", "anchor", "path_integral")}
     weights.step(1.0, 1.0)
     si.consolidate()
     assert all(torch.equal(state[f]["w"], kept[f]) for f in kept)
     si.load_state_dict(state)
+    weights.load_state_dict({"w": start})
     assert (si.tasks, si.steps) == (1, 1)
     assert all(torch.equal(getattr(si, f)["w"], kept[f]) for f in kept)
     weights.step(1.0, 1.0)

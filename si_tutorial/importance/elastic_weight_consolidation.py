@@ -1,14 +1,15 @@
 """Elastic weight consolidation: importance is the Fisher information at the end of a task."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal, Self, get_args
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
 
-from si_tutorial.fisher import Labels, fisher_information
+from si_tutorial.fisher import Labels, Likelihood, check_choices, fisher_information
 from si_tutorial.importance import guards
 from si_tutorial.importance.penalty import QuadraticPenalty
+from si_tutorial.importance.processes import mean_over_processes
 
 
 class ElasticWeightConsolidation(QuadraticPenalty):
@@ -34,7 +35,10 @@ class ElasticWeightConsolidation(QuadraticPenalty):
         one penalty at the latest weights.
     decay : float
         γ in [0, 1], for "latest" only: Ω ← γ Ω + F/2 (Schwarz et al. 2018, eq. 9).
-    labels, generator : see `si_tutorial.fisher.fisher_information`.
+    likelihood, labels, generator : see `si_tutorial.fisher.fisher_information`.
+        The default is that of `F.cross_entropy`. With likelihood="bernoulli" and the mean that
+        `F.binary_cross_entropy_with_logits` takes over C outputs, c is λ/C; with "gaussian" and
+        `F.mse_loss` it is 2λ/C.
 
     Attributes
     ----------
@@ -42,9 +46,12 @@ class ElasticWeightConsolidation(QuadraticPenalty):
         A/2 and b. `penalty()` leaves out the constant, which has no gradient.
     """
 
+    _settings, _generators = ("anchors",), ("generator",)
+
     def __init__(self, network: nn.Module, *, strength: float = 1.0,
                  anchors: Literal["per_task", "latest"] = "per_task", decay: float = 1.0,
-                 labels: Labels = "expected", generator: torch.Generator | None = None):
+                 likelihood: Likelihood = "categorical", labels: Labels = "expected",
+                 generator: torch.Generator | None = None):
         super().__init__(network, strength=strength)
         if anchors not in ("per_task", "latest"):
             raise ValueError(f"anchors must be 'per_task' or 'latest', got {anchors!r}")
@@ -52,21 +59,20 @@ class ElasticWeightConsolidation(QuadraticPenalty):
             raise ValueError(f"decay must lie between 0 and 1, got {decay!r}")
         if anchors == "per_task" and decay != 1:
             raise ValueError("decay belongs to the online form: choose anchors='latest'")
-        if labels not in get_args(Labels):
-            raise ValueError(f"labels must be one of {get_args(Labels)}, got {labels!r}")
+        check_choices(likelihood, labels)
         self.anchors, self.decay = anchors, float(decay)
-        self.labels, self.generator = labels, generator
+        self.likelihood, self.labels, self.generator = likelihood, labels, generator
 
     def consolidate(self, batches: Iterable, *,
-                    forward: Callable[[Tensor], Tensor] | None = None) -> Self:
+                    forward: Callable[..., Tensor] | None = None) -> Self:
         """End a task: measure the Fisher information at the present weights. Returns self.
 
         Parameters
         ----------
         batches : iterable of (x, y)
-            Data of the task that ends.
+            Data of the task that ends; x may be a tensor, or tuples and dicts of tensors.
         forward : callable, optional
-            Logits `(batch, classes)` of `x` in that task; by default the network itself.
+            Outputs `(batch, outputs)` of `x` in that task; by default the network itself.
 
         Raises
         ------
@@ -74,15 +80,18 @@ class ElasticWeightConsolidation(QuadraticPenalty):
             If an importance or a weight is NaN or infinite. Nothing is changed then. For other
             errors see `si_tutorial.fisher.fisher_information`.
         """
-        guards.check_same(self._network, self._params)
-        fisher = fisher_information(self._network, batches, forward=forward, labels=self.labels,
-                                    generator=self.generator)
+        self._begin_consolidation()
+        fisher = mean_over_processes(
+            self._network, batches,
+            lambda network, batches: fisher_information(
+                network, batches, forward=forward, likelihood=self.likelihood, labels=self.labels,
+                generator=self.generator))
         importance, anchor = {}, {}
         for name, p in self._params.items():
             importance[name] = self.decay * self.importance[name] + fisher[name] / 2
             anchor[name] = p.detach()
             if self.anchors == "per_task":
                 weight = fisher[name] / 2 / importance[name]  # this task's, in the mean b; 0/0 is 1
-                anchor[name] = torch.lerp(self.anchor[name], anchor[name],
+                anchor[name] = torch.lerp(self.anchor[name].to(weight), anchor[name].to(weight),
                                           torch.where(importance[name] == 0, 1, weight))
         return self._end_task(importance, anchor)

@@ -46,6 +46,12 @@ def check_optimizer(optimizer: torch.optim.Optimizer, params: Mapping[str, nn.Pa
     if isinstance(optimizer, torch.optim.LBFGS):
         raise TypeError("LBFGS evaluates the loss inside its step, so its gradient cannot be "
                         "told from the penalty's: use SGD, Adam or another one-step optimizer")
+    hooked = (getattr(type(optimizer).step, "hooked", False)
+              and hasattr(optimizer, "_optimizer_step_pre_hooks"))
+    if not hooked:  # what torch.optim.Optimizer.__init__ leaves behind
+        raise TypeError(f"{type(optimizer).__name__} runs no step hooks, because its class does "
+                        "not call torch.optim.Optimizer.__init__, so the penalty would never act: "
+                        "attach to the optimizer that it wraps")
     held = {p for group in optimizer.param_groups for p in group["params"]}
     if held.isdisjoint(params.values()):
         raise ValueError("this optimizer holds none of the network's parameters: build it "
@@ -69,16 +75,21 @@ def check_step(optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict, *,
                            "with fused=False, or use bfloat16 autocast without a scaler")
 
 
-def check_gradients(task_grads: Mapping[str, Tensor], params: Mapping[str, nn.Parameter],
-                    anchor: Mapping[str, Tensor]) -> None:
-    """Parameters must be where they were when the measure was built, and gradients dense."""
-    for name, task_grad in task_grads.items():
-        p, kept = params[name], anchor[name]
-        if p.device != kept.device or p.dtype != kept.dtype:
+def check_place(params: Mapping[str, nn.Parameter],
+                built: Mapping[str, tuple[torch.dtype, torch.device]]) -> None:
+    """Parameters must be in the dtype and on the device they had when the measure was built."""
+    for name, p in params.items():
+        dtype, device = built[name]
+        if p.dtype != dtype or p.device != device:
             raise RuntimeError(
-                f"parameter {name!r} is now {p.dtype} on {p.device}, but was {kept.dtype} on "
-                f"{kept.device} when this measure was built: move the network first, then build "
-                "the optimizer and the measure")
+                f"parameter {name!r} is now {p.dtype} on {p.device}, but was {dtype} on {device} "
+                "when this measure was built: move the network first, then build the optimizer "
+                "and the measure")
+
+
+def check_dense(task_grads: Mapping[str, Tensor]) -> None:
+    """Gradients must have an entry for every number of their parameter."""
+    for name, task_grad in task_grads.items():
         if task_grad.layout is not torch.strided:
             raise TypeError(f"the gradient of {name!r} is sparse: use sparse=False")
 
@@ -120,7 +131,7 @@ def warn_if_stiff(optimizer: torch.optim.Optimizer, params: Mapping[str, nn.Para
     for rate, group in zip(rates, optimizer.param_groups, strict=True):
         limit = formulas.momentum_limit(group["momentum"], dampening=group["dampening"],
                                         nesterov=group["nesterov"])
-        for name in (names[p] for p in group["params"] if p in names):
+        for name in (names[p] for p in group["params"] if p in names and p.numel() > 0):
             stiffness = 2 * strength * float(importance[name].max())
             if rate * stiffness > limit:
                 warnings.warn(

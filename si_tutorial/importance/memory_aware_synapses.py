@@ -6,8 +6,8 @@ from typing import Self
 from torch import Tensor
 
 from si_tutorial.fisher import output_sensitivity
-from si_tutorial.importance import guards
 from si_tutorial.importance.penalty import QuadraticPenalty
+from si_tutorial.importance.processes import mean_over_processes
 
 
 class MemoryAwareSynapses(QuadraticPenalty):
@@ -24,15 +24,18 @@ class MemoryAwareSynapses(QuadraticPenalty):
     """
 
     def consolidate(self, batches: Iterable, *,
-                    forward: Callable[[Tensor], Tensor] | None = None) -> Self:
+                    forward: Callable[..., Tensor] | None = None) -> Self:
         """End a task: measure the sensitivity at the present weights. Returns self.
 
-        `batches` yields (x, y) of the task that ends, and `forward` returns the logits
-        `(batch, classes)` of its head; by default the network itself. Raises FloatingPointError,
+        `batches` yields (x, y) of the task that ends, x a tensor or tuples and dicts of tensors,
+        and `forward` returns the outputs `(batch, outputs)` of its head, whatever they mean; by
+        default the network itself. Raises FloatingPointError,
         and changes nothing, if an importance or a weight is NaN or infinite; for other errors see
         `si_tutorial.fisher.fisher_information`.
         """
-        guards.check_same(self._network, self._params)
-        share = output_sensitivity(self._network, batches, forward=forward)
+        self._begin_consolidation()
+        share = mean_over_processes(
+            self._network, batches,
+            lambda network, batches: output_sensitivity(network, batches, forward=forward))
         return self._end_task({name: self.importance[name] + share[name] for name in share},
                               self._params)

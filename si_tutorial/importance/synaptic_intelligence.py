@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from si_tutorial import formulas
 from si_tutorial.importance import guards
 from si_tutorial.importance.penalty import QuadraticPenalty
+from si_tutorial.importance.processes import several
 
 
 class SynapticIntelligence(QuadraticPenalty):
@@ -54,6 +55,7 @@ class SynapticIntelligence(QuadraticPenalty):
     """
 
     _tensor_fields = ("importance", "anchor", "path_integral")
+    _needs_every_step = True
 
     def __init__(self, network: nn.Module, *, strength: float = 1.0, damping: float = 1e-3,
                  clip: Literal["cumulative", "per_task", "none"] = "cumulative",
@@ -86,6 +88,10 @@ class SynapticIntelligence(QuadraticPenalty):
         if self.gradient != "independent":
             raise RuntimeError("only gradient='independent' integrates another minibatch's "
                                f"gradient; this object has gradient={self.gradient!r}")
+        if several():
+            raise RuntimeError("each of several processes would integrate the gradient of its own "
+                               "minibatch, so that their importances differ: use gradient='task', "
+                               "whose gradients DistributedDataParallel has averaged")
         params = {name: p for name, p in self._params.items() if p.requires_grad}
         grads = torch.autograd.grad(loss, list(params.values()), allow_unused=True)
         self._probe_grads = {name: g for name, g in zip(params, grads, strict=True)
@@ -136,16 +142,17 @@ class SynapticIntelligence(QuadraticPenalty):
         Raises
         ------
         RuntimeError
-            If no step was seen since the last call, or a parameter moved outside the optimizer
-            that this object is attached to.
+            If no step was seen since the last call, or a parameter was written to outside the
+            steps of the optimizer that this object is attached to. Between two steps, the next
+            one raises it. Writing into `param.data` is not seen within a task: write to the
+            parameter, under `torch.no_grad()`.
         FloatingPointError
             If a parameter, its ω or its importance is NaN or infinite. Nothing is changed then.
         """
-        guards.check_same(self._network, self._params)
         if self.steps == 0:
             raise RuntimeError("no optimizer step was seen in this task: call "
                                "attach(optimizer) with the optimizer that trains the network")
-        self._check_moved_by_optimizer()
+        self._begin_consolidation()
         self._check_finite("the path integral", self.path_integral)
         importance = {}
         for name, p in self._params.items():
@@ -155,16 +162,6 @@ class SynapticIntelligence(QuadraticPenalty):
         for omega in self.path_integral.values():
             omega.zero_()
         return self
-
-    def _check_moved_by_optimizer(self):
-        if self._optimizer is None:
-            return
-        held = {p for group in self._optimizer.param_groups for p in group["params"]}
-        for name, p in self._params.items():
-            if p not in held and not torch.equal(p, self.anchor[name]):
-                raise RuntimeError(f"parameter {name!r} moved during this task, but the optimizer "
-                                   "this object is attached to does not hold it, so its share is "
-                                   "unknown: train all parameters with one optimizer")
 
     def _share(self, name, drift):
         """This task's ω / (Δ² + ξ); zero where a parameter neither moved nor earned anything."""

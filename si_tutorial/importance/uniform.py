@@ -6,7 +6,6 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from si_tutorial.importance import guards
 from si_tutorial.importance.penalty import QuadraticPenalty
 
 
@@ -28,5 +27,5 @@ class UniformImportance(QuadraticPenalty):
         `batches` and `forward` are not looked at; they let one loop serve every measure. Raises
         FloatingPointError, and changes nothing, if a weight is NaN or infinite.
         """
-        guards.check_same(self._network, self._params)
+        self._begin_consolidation()
         return self._end_task(self._like(torch.ones_like), self._params)
