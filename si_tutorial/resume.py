@@ -13,7 +13,7 @@ from si_tutorial import checkpoints
 from si_tutorial.tasks import Task
 
 # of a measure's state, what a first task leaves behind alike whichever measure watches it
-WATCHED = ("steps", "anchor", "path_integral")
+WATCHED = ("steps", "weights", "anchor", "path_integral")
 
 
 @dataclass
