@@ -74,6 +74,12 @@ def resumed(checkpoint: Path | None, call: dict, state: dict, generator: torch.G
     return Place(**saved["place"])
 
 
+def is_whole(begin: Path) -> bool:
+    """Whether the file holds a first task, trained to its end, for `take_over`."""
+    saved = checkpoints.load(Path(begin))
+    return saved is not None and saved["place"]["epoch"] == saved["call"]["epochs"]
+
+
 def take_over(begin: Path, call: dict, state: dict, generator: torch.Generator, place: Place
               ) -> None:
     """Go on after the first task of another call, if it is there, whatever it has measured."""

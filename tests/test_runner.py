@@ -118,9 +118,10 @@ def test_first_tasks_come_in_the_order_of_the_runs_that_need_them(tmp_path):
     runs_of = [[TINY.replace(seed=seed), protocols.authors(TINY.replace(seed=seed))]
                for seed in range(3)]
     missing = [run for pair in runs_of for run in pair]
-    assert runner._round(missing, set(), tmp_path, 2) == [
+    assert runner._round(missing, {}, tmp_path, 2) == [
         (runner.train_first_task, runs_of[seed][0]) for seed in (0, 1)]
-    begun = {runs_of[0][0].first_task, runs_of[1][0].first_task}
+    runs.train_first_task(runs_of[0][0], checkpoints=tmp_path)  # it is there, as after a kill
+    begun = {runs_of[1][0].first_task: True}
     assert runner._round(missing, begun, tmp_path, 2) == [
         *((runner.execute, run) for run in missing[:4]),
         (runner.train_first_task, runs_of[2][0])]

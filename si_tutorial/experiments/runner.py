@@ -11,6 +11,7 @@ import joblib
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
+from si_tutorial import resume
 from si_tutorial.experiments import store
 from si_tutorial.experiments.runs import execute, finished_with, train_first_task
 from si_tutorial.experiments.settings import Run
@@ -48,7 +49,7 @@ def run_all(protocol: Callable[[list[dict]], list[Run]], folder: Path, experimen
     # whose end its workers see; on Windows a process is not told that its parent has gone
     runner = os.getpid() if dask is None and os.name == "posix" else None
     checkpoints.mkdir(parents=True, exist_ok=True)
-    begun: set[str | None] = set()  # first tasks that are trained
+    begun: dict[str | None, bool] = {}  # first task → whether it is there, trained to its end
     with _only_writer(file), _processes(jobs, dask):
         while True:
             done = {Run.of(record): record for record in store.read(file)}
@@ -67,10 +68,10 @@ def run_all(protocol: Callable[[list[dict]], list[Run]], folder: Path, experimen
                 if record is not None:
                     store.append(file, record)
                     finished_with(Run.of(record), checkpoints)
-            begun |= {run.first_task for job, run in todo if job is train_first_task}
+            begun |= {run.first_task: True for job, run in todo if job is train_first_task}
 
 
-def _round(missing: list[Run], begun: set, checkpoints: Path, most: int
+def _round(missing: list[Run], begun: dict[str | None, bool], checkpoints: Path, most: int
            ) -> list[tuple[Callable, Run]]:
     """What can be done now: runs that wait for nothing, and the first tasks that others wait for.
 
@@ -82,8 +83,9 @@ def _round(missing: list[Run], begun: set, checkpoints: Path, most: int
     training = set()
     for run in missing:
         first = run.first_task
-        if (first is None or first in begun or alike[first] == 1
-                or any(checkpoints.glob(f"{run.key}.*pt"))):
+        if first not in begun:  # looked at once
+            begun[first] = first is None or resume.is_whole(checkpoints / f"{first}.pt")
+        if begun[first] or alike[first] == 1 or any(checkpoints.glob(f"{run.key}.*pt")):
             todo.append((execute, run))
         elif first not in training and len(training) < most:
             training.add(first)
