@@ -474,9 +474,11 @@ def test_the_remedies_for_labels_that_do_not_fit():
 
 
 def test_a_forward_that_does_not_use_the_network_is_refused():
-    other = nn.Linear(3, 2).requires_grad_(False)
-    with pytest.raises(ValueError, match="no trainable parameter"):
-        fisher_information(nn.Linear(3, 2), [(torch.randn(4, 3), None)], forward=other)
+    other = nn.Linear(3, 2)
+    for trainable in (True, False):
+        other.requires_grad_(trainable)
+        with pytest.raises(ValueError, match="no trainable parameter of this network"):
+            fisher_information(nn.Linear(3, 2), [(torch.randn(4, 3), None)], forward=other)
 
 
 def test_batch_norm_without_statistics_is_refused():
