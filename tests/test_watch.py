@@ -309,7 +309,8 @@ def test_si_refuses_what_no_account_holds(write, strength, task):
     for last in (False, True):
         net, optimizer, si = after_one_task(SynapticIntelligence, strength=strength)
         if task == 0:
-            si = SynapticIntelligence(net, strength=strength).attach(si.detach() and optimizer)
+            si.detach()
+            si = SynapticIntelligence(net, strength=strength).attach(optimizer)
         step(net, optimizer, seed=1)
         write(net)
         assert_refused(si, "is not as this object last saw it", None if last else optimizer.step)
