@@ -143,8 +143,8 @@ def _check_images(part: str, x: Tensor):
                         "point numbers from 0 to 1")
     if x.numel() and not x.is_meta and not (x.min() >= 0 and x.max() <= 1):
         raise ValueError(f"{part} is {x.dtype} with values from {x.min():.4g} to {x.max():.4g}: "
-                         "floating-point images must lie between 0 and 1. If these are bytes, "
-                         "hand over x.to(torch.uint8), or x / 255")
+                         "floating-point images must lie between 0 and 1. Hand over bytes as "
+                         "x.to(torch.uint8) or x / 255; center images inside the network")
 
 
 def _check_labels(labels: str):

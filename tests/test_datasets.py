@@ -189,6 +189,33 @@ def test_a_file_that_lacks_an_array_is_an_error_that_names_it(home, key):
 ARRAYS = arrays_like("mnist")
 
 
+@NAMES
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16, np.int64, np.uint16])
+def test_the_known_bytes_in_another_type_become_the_same_bytes(home, name, dtype):
+    """Never floats from 0 to 255, which would be taken for floats from 0 to 1 later."""
+    put(home, name, **{key: array.astype(dtype) for key, array in arrays_like(name).items()})
+    data = load(name)
+    assert data.x_train.dtype == data.x_test.dtype == torch.uint8
+    assert data.y_train.dtype == torch.int64
+    put(home, name)
+    assert all(torch.equal(getattr(data, key), getattr(load(name), key)) for key in datasets.KEYS)
+
+
+@pytest.mark.parametrize("key", datasets.KEYS)
+@pytest.mark.parametrize("change", [
+    lambda a: a.astype(np.complex64), lambda a: (a / 255).astype(np.float32) + 0.001,
+    lambda a: a.astype(np.float32) - 1, lambda a: a.astype(np.int16) + 256,
+    lambda a: np.where(a == a.flat[0], np.nan, a), lambda a: a.astype(str)],
+    ids=["complex", "0 to 1", "negative", "beyond a byte", "nan", "text"])
+@pytest.mark.filterwarnings("error")
+def test_other_numbers_are_refused_with_what_to_do(home, key, change):
+    changed = change(arrays_like("mnist")[key])
+    put(home, **{key: changed})
+    assert_damaged(home)
+    with pytest.raises(DatasetError, match=f"{key} in .* is {changed.dtype}.*as uint8"):
+        load("mnist")
+
+
 @pytest.mark.parametrize("changes", [
     {"x_train": arrays_like("mnist", seed=1)["x_train"]},
     {"y_test": np.roll(ARRAYS["y_test"], 1)},

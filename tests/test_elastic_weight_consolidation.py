@@ -315,3 +315,10 @@ def test_labels_and_generator_reach_the_fisher():
                                generator=torch.Generator().manual_seed(7))
         assert all(torch.equal(ewc.importance[n], f[n] / 2) for n in f)
     assert len({e.importance["0.bias"].sum().item() for e in by_label.values()}) == 4
+
+
+def test_the_state_of_another_likelihood_is_refused():
+    """Its importance is in the units of another loss."""
+    state = ElasticWeightConsolidation(network(), likelihood="gaussian").state_dict()
+    with pytest.raises(ValueError, match="likelihood"):
+        ElasticWeightConsolidation(network()).load_state_dict(state)

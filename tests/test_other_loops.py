@@ -317,6 +317,7 @@ def test_a_gradient_scaler_with_an_optimizer_that_is_not_fused():
 
 
 @pytest.mark.filterwarnings("ignore:There is a performance drop")
+@pytest.mark.filterwarnings("ignore:the running statistics")
 @pytest.mark.parametrize("measure", MEASURES)
 def test_a_torchvision_resnet(measure):
     """Two tasks; the batch norms' statistics move in training and not in measuring."""

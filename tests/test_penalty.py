@@ -484,6 +484,66 @@ def test_fully_dampened_momentum_is_stepped_without_a_warning():
         step(weights, optimizer)
 
 
+@MEASURES
+@pytest.mark.parametrize("optimizer", [SGD, Adam])
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_a_parameter_without_elements_is_no_obstacle(measure, optimizer):
+    """A layer of width zero, as architectures made from lists of widths have."""
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 0))
+    penalty = measure(net).attach(optimizer := optimizer(net.parameters(), lr=0.1))
+    for p in net.parameters():
+        p.grad = torch.ones_like(p)
+    optimizer.step()
+    penalty.importance["0.weight"].fill_(1.0)
+    optimizer.step()
+    assert penalty.steps == 2 and penalty.importance["1.weight"].shape == (0, 2)
+
+
+def test_a_stiffness_that_comes_with_a_tasks_end_is_noticed():
+    """The learning rate was checked in the first task, when nothing was stiff yet."""
+    weights, optimizer, penalty = penalised(optimizer=partial(SGD, lr=1.0), importance=0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        step(weights, optimizer)
+    penalty._end_task({n: torch.full_like(t, 3.0) for n, t in penalty.importance.items()},
+                      penalty.anchor)
+    with pytest.warns(RuntimeWarning, match="will diverge"):
+        step(weights, optimizer)
+
+
+# ------------------------------------------------------------------------------ narrow dtypes
+
+NARROW = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+
+
+@NARROW
+@MEASURES
+def test_importance_and_anchor_of_a_narrow_parameter_are_wide(measure, dtype):
+    penalty = measure(nn.Linear(3, 2, dtype=dtype))
+    for field in penalty._tensor_fields:
+        assert all(t.dtype == torch.float32 for t in getattr(penalty, field).values())
+
+
+@NARROW
+@MEASURES
+@pytest.mark.filterwarnings("ignore:SGD will diverge")
+def test_the_pull_on_a_narrow_parameter_is_rounded_once(measure, dtype):
+    """g + 2cΩ(θ − θ̃) in float32, then in the parameter's dtype, which its gradient must have."""
+    weights = nn.ParameterList([torch.tensor([1.0, -2.0, 0.3], dtype=dtype)])
+    optimizer = SGD(weights, lr=1.0)
+    penalty = measure(weights, strength=0.5)
+    anchor, omega = torch.tensor([0.9, -1.7, 0.30001]), torch.tensor([3.0, 0.7, 1e3])
+    penalty.importance["0"].copy_(omega)
+    penalty.anchor["0"].copy_(anchor)
+    penalty.attach(optimizer)
+    seen, task_grad = [], torch.tensor([0.1, 0.2, -0.3], dtype=dtype)
+    weights[0].grad = task_grad
+    expected = (task_grad + omega * (weights[0].detach().float() - anchor)).to(dtype)
+    optimizer.register_step_pre_hook(lambda *_: seen.append(weights[0].grad.clone()))
+    optimizer.step()
+    assert torch.equal(seen[0], expected) and weights[0].grad is task_grad
+
+
 # ---------------------------------------------------------------------------------- its cost
 
 class Traffic(TorchDispatchMode):

@@ -118,6 +118,13 @@ def test_inputs_that_hold_something_else_and_the_remedy():
     assert found["b.weight"].any()
 
 
+def test_inputs_that_are_arrays_and_the_remedy():
+    network, left, _ = two()
+    with pytest.raises(ValueError, match=r"of type ndarray. .*torch\.as_tensor\(x\)"):
+        fisher_information(network.a, [(left.numpy(), None)])
+    assert fisher_information(network.a, [(torch.as_tensor(left.numpy()), None)])["weight"].any()
+
+
 # -------------------------------------------------------------------------------------- outputs
 
 def sequence():

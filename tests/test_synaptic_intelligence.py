@@ -435,6 +435,28 @@ def test_what_is_kept_is_a_mapping_from_names_to_tensors_of_the_parameters_shape
         assert all(t.dtype == torch.float64 and not t.requires_grad for t in field.values())
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_small_credits_of_narrow_parameters_add_up(dtype, strength):
+    """A sum in bfloat16 stops growing once a credit is below 1/256 of it."""
+    weights = nn.ParameterList([torch.linspace(0.5, 1.5, 5).to(dtype)])
+    optimizer = SGD(weights, lr=1e-2)
+    si = SynapticIntelligence(weights, strength=strength, damping=0.1).attach(optimizer)
+    start, omega = weights[0].detach().double(), torch.zeros(5, dtype=torch.float64)
+    for i in range(1000):
+        before = weights[0].detach().double()
+        weights[0].grad = torch.full((5,), 1.0 if i % 3 else -0.9).to(dtype)
+        optimizer.step()
+        omega -= weights[0].grad.double() * (weights[0].detach().double() - before)
+    assert omega.min() > 1
+    torch.testing.assert_close(si.path_integral["0"].double(), omega, rtol=1e-4, atol=0)
+    si.consolidate()
+    drift = weights[0].detach().double() - start
+    torch.testing.assert_close(si.importance["0"].double(), omega / (drift**2 + 0.1), rtol=1e-4,
+                               atol=0)
+    assert si.importance["0"].dtype == torch.float32
+
+
 # ------------------------------------------------------------------------------- observers
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -179,6 +179,55 @@ def test_images_become_floats_from_zero_to_one_and_the_stored_ones_stay_as_they_
     assert task.x_train.dtype == torch.uint8 and torch.equal(task.x_train, before)
 
 
+def as_floats(data, dtype=torch.float32):
+    """The same images, divided by 255 beforehand."""
+    return replace(data, x_train=data.x_train.to(dtype) / 255, x_test=data.x_test.to(dtype) / 255)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("make", [split_classes, permute_pixels])
+def test_floats_from_zero_to_one_mean_what_they_say(data, make, dtype):
+    for bytes_task, float_task in zip(make(data), make(as_floats(data, dtype)), strict=True):
+        for one, other in zip(bytes_task.test_batches(), float_task.test_batches(), strict=True):
+            assert other[0].dtype == torch.float32
+            torch.testing.assert_close(*(x for x, _ in (one, other)), rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("make", [split_classes, permute_pixels])
+@pytest.mark.parametrize("form", [lambda data: data, as_floats])
+def test_nothing_that_was_handed_in_is_ever_changed(data, make, form):
+    """Not by showing it, however often, nor by whoever writes to what was shown."""
+    data = form(data)
+    kept = [data.x_train.clone(), data.x_test.clone()]
+    for _ in range(2):
+        for task in make(data):
+            for x, _ in (*task.test_batches(7), *task.batches(7)):
+                assert x.max() <= 1
+                x.mul_(0.5)
+    assert torch.equal(data.x_train, kept[0]) and torch.equal(data.x_test, kept[1])
+
+
+@pytest.mark.parametrize("part", ["x_train", "x_test"])
+@pytest.mark.parametrize(("change", "error", "message"), [
+    (lambda x: x.float(), ValueError, "float32 with values from 0 to 255.*x / 255"),
+    (lambda x: x / 255 - 0.5, ValueError, "float32 with values from -0.5 to 0.5"),
+    (lambda x: x / 255 * float("nan"), ValueError, "float32 with values from nan"),
+    (lambda x: x.short(), TypeError, "int16.*must be uint8"),
+    (lambda x: x.long(), TypeError, "int64.*must be uint8"),
+    (lambda x: x > 0, TypeError, "bool.*must be uint8"),
+    (lambda x: x.to(torch.complex64), TypeError, "complex64.*must be uint8")],
+    ids=["0 to 255", "centred", "nan", "int16", "int64", "bool", "complex"])
+@pytest.mark.parametrize("make", [split_classes, permute_pixels])
+def test_images_that_could_mean_two_things_are_refused(data, make, part, change, error, message):
+    with pytest.raises(error, match=f"{part} is torch.{message}"):
+        make(replace(data, **{part: change(getattr(data, part))}))
+
+
+@pytest.mark.parametrize("change", [lambda x: x.float().to(torch.uint8), lambda x: x.float() / 255])
+def test_what_the_message_advises_is_accepted(data, change):
+    split_classes(replace(data, x_train=change(data.x_train), x_test=change(data.x_test)))
+
+
 def test_the_generator_alone_fixes_the_order_and_moves_on_with_each_epoch(data):
     task = split_classes(data, 10)[0]
 

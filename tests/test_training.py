@@ -1,5 +1,6 @@
 import collections
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,6 +73,53 @@ def test_testing_leaves_the_mode_and_the_gradients_as_they_were(data, mode):
     assert all(module.training is mode for module in network.modules())
     assert all(p.grad is None for p in network.parameters())
     assert np.array_equal(training.evaluate(network, tasks), first)  # dropout is off
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_testing_leaves_each_modules_own_mode(data, fails):
+    """Also where the user holds a part in evaluation mode, and where testing ends in an error."""
+    network = mlp([2] * 5, inputs=36, hidden=(16, 8), dropout=0.5)
+    network.body[1].eval()
+    modes = [module.training for module in network.modules()]
+    tasks = split_classes(data)
+    if fails:
+        with pytest.raises(ValueError, match="task 99 has no head"):
+            training.evaluate(network, [replace(tasks[0], index=99)])
+    else:
+        training.evaluate(network, tasks)
+    assert [module.training for module in network.modules()] == modes
+    assert len(set(modes)) == 2
+
+
+def norm_and_dropout():
+    return nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.BatchNorm1d(8), nn.Dropout(0.5),
+                         nn.Linear(8, 2))
+
+
+class ForAll(nn.Module):
+    """One network for all tasks."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = norm_and_dropout()
+
+    def forward(self, x, task):
+        return self.net(x)
+
+
+def test_a_network_handed_over_in_evaluation_mode_is_trained_in_training_mode(data):
+    network, modes = ForAll().eval(), []
+    network.net[3].register_forward_hook(lambda layer, *_: modes.append(layer.training))
+    run(split_classes(data)[:2], network=network, epochs=1)
+    assert sum(modes) == 2 * 3 and network.net[2].num_batches_tracked == 6
+
+
+def test_a_batch_norm_that_is_held_in_evaluation_mode_stays_frozen(data):
+    network = ForAll()
+    network.net[2].eval()
+    run(split_classes(data)[:2], network=network, every_epoch=True)
+    assert network.net[2].num_batches_tracked == 0 and not network.net[2].training
+    assert network.net[3].training
 
 
 def test_each_row_is_measured_after_its_task_and_the_start_before_the_first(data):
@@ -151,6 +199,19 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(data, setting
     assert not torch.equal(first.body[0].weight, other.body[0].weight)
 
 
+@pytest.mark.parametrize("interleave", [False, True])
+def test_the_seed_decides_on_the_order_of_the_examples(data, interleave):
+    orders = []
+    for seed in (1, 1, 2):
+        spy = Spy()
+        run(split_classes(data, labels="global")[:2], network=spy, seed=seed, interleave=interleave)
+        orders.append(spy.seen)
+    assert orders[0] == orders[1]
+    shown = [[image for _, images in order for image in images] for order in orders]
+    assert collections.Counter(shown[0]) == collections.Counter(shown[2])
+    assert shown[0][:8] != shown[2][:8]
+
+
 def test_testing_every_epoch_does_not_change_the_training(data):
     first, again = (run(split_classes(data)[:2], dropout=0.5, every_epoch=flag)[0]
                     for flag in (False, True))
@@ -200,6 +261,50 @@ def test_the_measure_is_consolidated_after_each_task_with_the_steps_of_that_task
         assert seen == expected
 
 
+def test_a_measure_is_given_all_examples_of_its_task_and_the_head_of_it(data):
+    """More than one batch of them, and in the same order whatever the seed."""
+    many = replace(data, x_train=data.x_train.repeat(20, 1, 1, 1), y_train=data.y_train.repeat(20))
+    tasks, given = split_classes(many)[:3], []
+
+    class Measure:
+        def consolidate(self, batches=None, *, forward=None):
+            pairs = list(batches)
+            task = tasks[len(given) % 3]
+            x, y = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+            assert len(pairs) > 1 and len(x) == len(task.y_train) == 480
+            assert sorted(y.tolist()) == sorted(task.y_train.tolist())
+            assert {image.numpy().tobytes() for image in x} == {
+                image.numpy().tobytes() for image in task.x_train / 255}
+            assert torch.equal(forward(x), network(x, task.index))
+            assert not any(torch.equal(forward(x), network(x, other.index))
+                           for other in tasks if other is not task)
+            given.append(y)
+
+    for seed in (0, 1):
+        network = mlp([2] * 3, inputs=36, hidden=(16,), head_weights="random")
+        train(network, tasks, torch.optim.SGD(network.parameters(), lr=0.01), epochs=1,
+              batch_size=64, measure=Measure(), progress=False, seed=seed)
+    assert all(map(torch.equal, given[:3], given[3:]))
+
+
+@pytest.mark.parametrize("kind", [ElasticWeightConsolidation, SynapticIntelligence,
+                                  UniformImportance])
+@pytest.mark.parametrize("attached", ["to nothing", "to another"])
+def test_a_measure_that_is_not_attached_to_this_optimizer_is_refused_before_training(
+        data, kind, attached):
+    spy = Spy()
+    optimizer, old = (torch.optim.SGD(spy.parameters(), lr=0.01) for _ in range(2))
+    measure = kind(spy)
+    if attached == "to another":
+        measure.attach(old)
+    settings = {"epochs": 1, "batch_size": 8, "progress": False}
+    tasks = split_classes(data, labels="global")[:2]
+    with pytest.raises(ValueError, match=rf"{kind.__name__} is not attached .* call attach"):
+        train(spy, tasks, optimizer, measure=[measure], **settings)
+    assert spy.seen == []
+    train(spy, tasks, optimizer, measure=measure.detach().attach(optimizer), **settings)
+
+
 @pytest.mark.parametrize("kind", [ElasticWeightConsolidation, MemoryAwareSynapses])
 def test_interleaved_tasks_are_refused_before_training_by_what_looks_at_data_after_it(data, kind):
     spy = Spy()
@@ -232,6 +337,8 @@ MEASURES = {
     "none": None,
     "SI": lambda net: SynapticIntelligence(net, strength=1.0),
     "EWC": lambda net: ElasticWeightConsolidation(net, strength=10.0, labels="sampled"),
+    "EWC with a generator": lambda net: ElasticWeightConsolidation(
+        net, strength=10.0, labels="sampled", generator=torch.Generator().manual_seed(3)),
     "MAS": lambda net: MemoryAwareSynapses(net, strength=0.1),
     "L2": lambda net: UniformImportance(net, strength=0.1),
 }

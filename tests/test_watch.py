@@ -309,7 +309,8 @@ def test_si_refuses_what_no_account_holds(write, strength, task):
     for last in (False, True):
         net, optimizer, si = after_one_task(SynapticIntelligence, strength=strength)
         if task == 0:
-            si = SynapticIntelligence(net, strength=strength).attach(si.detach() and optimizer)
+            si.detach()
+            si = SynapticIntelligence(net, strength=strength).attach(optimizer)
         step(net, optimizer, seed=1)
         write(net)
         assert_refused(si, "is not as this object last saw it", None if last else optimizer.step)
@@ -489,7 +490,6 @@ def test_attached_the_penalty_counts_once_also_if_it_is_added_to_the_loss(kind):
 def test_a_network_in_another_dtype_is_refused_in_the_same_words_everywhere(kind, change):
     words = "'0.weight' is now torch.* but was torch.float64 on cpu .* move the network first"
     net, optimizer, measure = after_one_task(kind)
-    step(net, optimizer)
     change(net)
     assert_refused(measure, words)
     assert_refused(measure, words, optimizer.step)

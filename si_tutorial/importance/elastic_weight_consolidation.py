@@ -46,7 +46,7 @@ class ElasticWeightConsolidation(QuadraticPenalty):
         A/2 and b. `penalty()` leaves out the constant, which has no gradient.
     """
 
-    _settings, _generators = ("anchors",), ("generator",)
+    _settings, _generators = ("anchors", "likelihood"), ("generator",)
 
     def __init__(self, network: nn.Module, *, strength: float = 1.0,
                  anchors: Literal["per_task", "latest"] = "per_task", decay: float = 1.0,

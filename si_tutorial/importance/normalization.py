@@ -17,7 +17,7 @@ class RunningStatistics:
     def look(self) -> None:
         """A task ends: these are its statistics, where a layer has been trained with."""
         self._seen = {name: _statistics(layer).clone() for name, layer in self._layers()
-                      if layer.num_batches_tracked > 0}
+                      if layer.running_mean.any()}
 
     def forget(self) -> None:
         """The network may have gone back to an earlier task, or on to a later one."""

@@ -149,9 +149,6 @@ class SynapticIntelligence(QuadraticPenalty):
         FloatingPointError
             If a parameter, its ω or its importance is NaN or infinite. Nothing is changed then.
         """
-        if self.steps == 0:
-            raise RuntimeError("no optimizer step was seen in this task: call "
-                               "attach(optimizer) with the optimizer that trains the network")
         self._begin_consolidation()
         self._check_finite("the path integral", self.path_integral)
         importance = {}

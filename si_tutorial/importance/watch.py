@@ -72,6 +72,9 @@ class Watch:
     def check_before_consolidating(self, optimizer: torch.optim.Optimizer | None, when: str, *,
                                    steps: int, protects: bool) -> None:
         """Whoever consolidates after weights moved without a step that was seen is told."""
+        if self._every_step and steps == 0:
+            raise RuntimeError("no optimizer step was seen in this task: call attach(optimizer) "
+                               "with the optimizer that trains the network")
         changed = self.changed()
         if optimizer is not None:
             if changed and steps == 0:

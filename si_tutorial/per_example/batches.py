@@ -31,9 +31,10 @@ def mapped(x: Any, change: Callable[[Tensor], Tensor]) -> Any:
         return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
     if x is None:
         return None
-    raise ValueError(f"x must be a tensor, or tuples and dicts of tensors, and holds "
-                     f"{described(x)}. What is the same for all examples belongs into `forward`, "
-                     "not into x")
+    remedy = ("Make it a tensor, torch.as_tensor(x)" if hasattr(x, "__array__") else
+              "What is the same for all examples belongs into `forward`, not into x")
+    raise ValueError("x must be a tensor, or tuples and dicts of tensors, and holds "
+                     f"{described(x)}. {remedy}")
 
 
 def tensors(x: Any) -> list[Tensor]:

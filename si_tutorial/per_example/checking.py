@@ -1,5 +1,6 @@
 """Whether a batch may stand for its examples: comparisons with each example alone, by autograd."""
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import torch
@@ -31,14 +32,14 @@ class Checker:
         """
         batch = examples(record.x)
         if batch > 1 or self._repeated < 4:  # two draws of a random network may be equal
-            alone = self._alone(record.x, batch - 1)
+            alone = self._on_some(self._recorder.logits, record.x, batch - 1, batch)
             self.compare_logits(record, alone.detach(), batch - 1)
             self._repeated += 1
         if batch == 1:
             return set()
         possible = self._possible(record)
         if not self._compared or not possible <= self._agreed:
-            self._compare_gradients(rows(record.x, 0, 2))
+            self._compare_gradients(record.x)
             self._compared = True
         return (possible & self._agreed) - self._differed
 
@@ -57,7 +58,8 @@ class Checker:
 
     def _compare_gradients(self, x: Any) -> None:
         """Compare contraction, `torch.func` and a batch of two with autograd for each alone."""
-        record = self._recorder.run(x)
+        record = self._on_some(self._recorder.run, x, 0, 2)
+        x = record.x
         pull = torch.linspace(1, 2, record.logits.numel()).to(record.logits)
         pull = pull.view_as(record.logits)
         possible = self._possible(record)
@@ -65,7 +67,7 @@ class Checker:
         mapped = self._mapping.each(x, pull, left)[0] if left else {}
         mixed = []  # one example alone may differ where rounding decides over a branch
         for n in range(2):
-            logits = self._alone(x, n)
+            logits = self._on_some(self._recorder.logits, x, n, n + 1)
             self.compare_logits(record, logits.detach(), n)
             alone = gradients(logits, record.reached, pull[n:n + 1])
             within = gradients(record.logits[n:n + 1], record.reached, pull[n:n + 1])
@@ -94,13 +96,15 @@ class Checker:
             elif alone[p].any() and not _differ(found, alone[p], tolerance):
                 self._agreed.add(p)
 
-    def _alone(self, x: Any, n: int) -> Tensor:
-        """Logits of example n in a batch of its own."""
+    @staticmethod
+    def _on_some(run: Callable, x: Any, start: int, stop: int) -> Any:
+        """`run` on a part of a batch."""
         try:
-            return self._recorder.logits(rows(x, n, n + 1))
+            return run(rows(x, start, stop))
         except Exception as why:
-            why.add_note("This is forward(x) on a batch of one. It must serve that too, and give "
-                         "each example what it gives it in a larger batch")
+            why.add_note(f"This is forward(x) on {stop - start} of {examples(x)} examples. It must "
+                         "serve a part of a batch too, down to one, and give each example what it "
+                         "gives it among others")
             raise
 
     def _refuse(self, record: Record, n: int) -> NoReturn:

@@ -86,8 +86,11 @@ class Recorder:
                 handle.remove()
         calls, leaves, rounded = follow(logits, {call.edge.node: call for call in calls})
         inside = {p for call in calls for p in call.layer.parameters(recurse=False)}
-        return Record(x, logits, calls, self._params & (inside | leaves), self._params & leaves,
-                      rounded)
+        reached = self._params & (inside | leaves)
+        if not reached:
+            raise ValueError("the logits depend on no trainable parameter of this network, though "
+                             "on others: check whether `forward` uses this network")
+        return Record(x, logits, calls, reached, self._params & leaves, rounded)
 
 
 def _is_plain(layer: nn.Module, role: str) -> bool:
