@@ -279,7 +279,13 @@ STATED = {
     r"z^2 - (1 + \beta - \eta h)\, z + \beta = 0": root_of_momentum,
     r"1 + (1 + \beta - \eta h) + \beta = 0": lambda: (
         {r"\beta": 0.6, r"\eta": 0.1, "h": formulas.momentum_limit(0.6) / 0.1},),
+    r"1/(1 - \tfrac12\eta h)": lambda: (
+        {r"\eta": 0.1, "h": H}, None,
+        (quadratic.descent_gram(np.array([[H]]), [0.7], lr=0.1)
+         / quadratic.velocity_gram(np.array([[H]]), [0.7])).item()),
     # Adam
+    r"(1-\beta_1)\,\eta\, T/\sqrt{B}": lambda: (
+        ADAM | {"T": 150.0}, None, formulas.adam_noise_credit(0.1, 150, 1 / 10, beta1=0.3)),
     r"-g_t\,\delta_t = \eta\, g_t m_t/\sqrt{v_t}": lambda: (ADAM,),
     r"m_t = (1-\beta_1) \sum_{j\ge0} \beta_1^j\, g_{t-j}": adams_mean,
     r"\eta\,(1-\beta_1)\,\sigma^2/\sqrt v \approx \eta\,(1-\beta_1)\sqrt v": lambda: (ADAM,),
@@ -288,6 +294,8 @@ STATED = {
     # exercises
     r"(a+b)/3": lambda: ({"a": 0.7, "b": 2.0}, None, middle_of(0, 0.7, 2.0)),
     r"(a/2+b)/3": lambda: ({"a": 0.7, "b": 2.0}, None, middle_of(2.0, 0, 0.35)),
+    r"\tfrac12 \cdot 2\,(\theta - a/2)^2": lambda: (
+        {r"\theta": 2.0, "a": 0.7}, None, 2 * quadratic.loss([2.0], np.eye(1), 0.35)),
     r"\tfrac12 h\,(1+a)/(1-a)": lambda: (
         {"h": H, "a": np.exp(-H * 0.5)}, None,
         quadratic.velocity_gram(np.array([[H]]), [1.0], time=0.5).item()
@@ -333,6 +341,7 @@ ASSUMED = {
     r"|H_{11} + H_{12}\, d_2/d_1| > s": "when the quotient exceeds q: see s² and the quotient",
     r"\Omega = h_1/2": "the importance in that case",
     r"f(x) = W x": "a linear network",
+    r"1 - \sum\omega^{\text{SIU}}/\sum\omega^{\text{SI}}": "how much of SI is noise",
     r"v \approx \langle g^2\rangle \approx \sigma^2 \approx F/B": "noise that dominates",
     # examples with numbers
     r"\theta^* = (2, -1.5)": "an example",

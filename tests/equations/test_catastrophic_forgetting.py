@@ -15,7 +15,7 @@ def accuracy(request):
     return np.random.default_rng(request.param).random((5, 5))  # R, (T, T)
 
 
-@verifies("eq-average-accuracy", r"\mathrm{ACC} = \frac{1}{T} \sum_{j=1}^{T} R_{Tj},")
+@verifies("eq-average-accuracy", r"\mathrm{ACC} = \frac{1}{T} \sum_{j=1}^{T} R_{Tj} .")
 def test_average_accuracy_is_the_mean_of_the_last_row(accuracy):
     T = len(accuracy)
     assert metrics.average_accuracy(accuracy) == pytest.approx(

@@ -24,7 +24,8 @@ SIMPLE = re.compile(
 def states_something(latex):
     if pairs := statements(latex):   # more than letters and numbers on its sides
         return not all(SIMPLE.fullmatch(side) for pair in pairs for side in pair)
-    return bool({"/", r"\frac"} & {*tokens(latex)}) and "+" in latex
+    outside = re.sub(r"\^\{[^}]*\}", "", latex)   # of exponents
+    return bool(re.search(r"/|\\frac", outside) and re.search(r".[-+]", outside))
 
 
 def part_of_a_displayed_equation(latex):
@@ -74,6 +75,7 @@ def holds(latex, atoms, binders=None, worth=None):
 @pytest.mark.parametrize(("latex", "states"), [
     ("c = 1", False), (r"\tilde\theta = \theta^*", False), (r"\xi > 0", False),
     (r"t = \infty", False), (r"H_{kk}", False), (r"1/a^2", False), (r"\Omega = h/2", True),
-    (r"g = -\tau\,\dot\theta", True), (r"\Delta = h D", True), (r"hD/(h + 2c\,\Omega)", True)])
+    (r"g = -\tau\,\dot\theta", True), (r"\Delta = h D", True), (r"hD/(h - 2c\,\Omega)", True),
+    (r"1/(H^{-1})_{kk}", False)])
 def test_what_states_something(latex, states):
     assert states_something(latex) == states
