@@ -21,9 +21,9 @@ function two(model) {
 function plane(stage, model) {
   const plot = axes(stage, { x: [-1.9, 1.9], y: [-1.9, 1.9], margin: [8, 24, 8, 24],
                              xLabel: "weight 1 →", yLabel: "↑ weight 2" });
-  const clamp = (value) => Math.min(Math.max(value, -1.5), 1.5);
   const place = plot.handle({ label: "minimum of the second task", color: SECOND,
-    move(x, y) { model.set("shift_x", clamp(x)); model.set("shift_y", clamp(y)); model.save_changes(); } });
+    reach: [-1.5, 1.5],
+    move(x, y) { model.set("shift_x", x); model.set("shift_y", y); model.save_changes(); } });
   return ({ first, second, shift, importance }, strength, words) => {
     const at = (c) => second_drift(second, shift, importance, c), here = at(strength);
     const known = [[first[0][0], 0], [0, first[1][1]]];

@@ -6,7 +6,7 @@ import { axes } from "./kit/axes.js";
 import { level_line, range, rotated } from "./kit/numbers.js";
 import { gradient_flow, loss } from "./kit/quadratic.js";
 
-const START = [-1.9, -2.1], REACH = [-2.5, 2.5];
+const START = [-1.9, -2.1];
 const NAMES = ["a_x", "a_y", "b_x", "b_y", "stretch_a", "valley_a", "stretch_b", "valley_b", "time"];
 const COLOR = { a: "var(--si-blue)", b: "var(--si-orange)" };
 
@@ -26,10 +26,9 @@ function way(from, { at, H }, share) {
 function picture(stage, model) {
   const plot = axes(stage, { x: [-2.8, 2.8], y: [-2.8, 2.8], margin: [8, 24, 8, 24],
                              xLabel: "weight 1 →", yLabel: "↑ weight 2" });
-  const clamp = (value) => Math.min(Math.max(value, REACH[0]), REACH[1]);
   const place = ["a", "b"].map((t) => plot.handle({
     label: `minimum of task ${t.toUpperCase()}`, color: COLOR[t],
-    move(x, y) { put(model, `${t}_x`, clamp(x)); put(model, `${t}_y`, clamp(y)); } }));
+    move(x, y) { put(model, `${t}_x`, x); put(model, `${t}_y`, y); } }));
   return ({ a, b, first, second, now }, words) => {
     plot.clear();
     for (const [t, bowl] of [["a", a], ["b", b]]) {

@@ -108,12 +108,15 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 export function frame(el, { name, question, goal }) {
   el.classList.add("si-explorable");
   el.dataset.figure = name;
-  const root = make(el, "section", { class: "si-fig", "aria-label": question });
+  const root = make(el, "section", { class: "si-fig", "aria-label": question,
+    "data-lm-suppress-shortcuts": "true" }); // so JupyterLab leaves keys to the controls …
+  root.addEventListener("keydown", (event) => {
+    if (event.key.startsWith("Arrow")) event.stopPropagation(); // … and does not eat the arrows
+  });
   make(root, "style", {}, STYLE);
   make(root, "p", { class: "si-question" }, question);
   const target = goal && make(root, "p",
-    { class: "si-goal", "aria-live": "polite", "data-reached": false }, goal);
-  target?.setAttribute("data-reached", "false");
+    { class: "si-goal", "aria-live": "polite", "data-reached": "false" }, goal);
   const body = make(root, "div", { class: "si-body" });
   const stage = make(body, "div", { class: "si-stage" });
   const said = make(body, "p", { class: "si-said", "aria-live": "polite" });
