@@ -88,10 +88,10 @@ function conductor(model, place, view, want, show) {
 }
 
 const TOUR = [
-  ["Learn task 1", { method: "none" }, [], "Both copies learn task 1. Nothing protects either."],
-  ["Learn task 2, lose task 1", { method: "none" }, ["again"], "Now task 2, and no example of task "
+  ["Learn", { method: "none" }, [], "Both copies learn task 1. Nothing protects either."],
+  ["Forget", { method: "none" }, ["again"], "Now task 2, and no example of task "
     + "1. Each cross is a point of task 1 that was right a moment ago."],
-  ["The same with SI", { method: "si" }, ["again"], "The copy on the right now runs Synaptic "
+  ["Remember", { method: "si" }, ["again"], "The copy on the right now runs Synaptic "
     + "Intelligence. Just after the switch it stumbles too, for some 20 steps. Then it knows both."],
   ["Too weak", { method: "si", log_strength: -2 }, ["again"], "With c = 0.01 the springs are too "
     + "soft. SI loses task 1 as plain training does."],

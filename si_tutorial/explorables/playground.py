@@ -24,7 +24,7 @@ class Playground(Explorable):
         What the second copy does. The first is always plain.
     log_strength, log_damping, log_rate : float
         log₁₀ of c, ξ and the learning rate of Adam.
-    hidden : {16, 32, 64, 128}
+    hidden : {8, 16, 32, 64}
         Hidden units (a layer).
     order : {"1 2 3 4", "4 3 2 1", "1 3 2 4", "2 4 1 3"}
         In which order the tasks come; a fifth task stays last.
@@ -43,7 +43,7 @@ class Playground(Explorable):
     log_strength = Float(0.0, min=-4, max=6).tag(sync=True)
     log_damping = Float(-1.0, min=-4, max=2).tag(sync=True)
     log_rate = Float(-2.0, min=-3, max=0).tag(sync=True)
-    hidden = Enum([16, 32, 64, 128], 64).tag(sync=True)
+    hidden = Enum([8, 16, 32, 64], 64).tag(sync=True)
     order = Enum(["1 2 3 4", "4 3 2 1", "1 3 2 4", "2 4 1 3"], "1 2 3 4").tag(sync=True)
     speed = Enum(["slow", "normal", "fast"], "normal").tag(sync=True)
     seed = Int(0, min=0, max=999).tag(sync=True)

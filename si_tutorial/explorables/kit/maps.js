@@ -2,7 +2,7 @@
 
 import { make, set } from "./dom.js";
 
-const SHOWN = 60; // points of each task
+const shown = (width) => (width < 240 ? 40 : 60); // points of each task
 const TAU = 2 * Math.PI;
 
 /** Draws on a canvas as sharp as the screen is, and again when its size or the theme changes. */
@@ -90,19 +90,19 @@ function dot(pen, x, y, r, label, { points, halo }) {
 
 /**
  * The map `p` (p(gold) on a grid from the top left) under the points of all tasks. Points to come
- * are faint, an old point that is now wrong is a cross, the present task stands in a dashed circle.
+ * are faint, an old one that is now wrong is a cross, the present task stands in a dashed circle.
  */
 export function draw_map(place, { p, scene, guesses, at, training }) {
   place.draw((pen, size) => {
     const look = palette(place.node);
     const X = (x) => ((x + 1.06) / 2.12) * size, Y = (y) => ((1.06 - y) / 2.12) * size;
-    const r = Math.max(size / 104, 2.2 * devicePixelRatio);
+    const r = Math.max(size / 104, 2.1 * devicePixelRatio), many = shown(size / devicePixelRatio);
     ground(pen, size, p, look);
     scene.forEach(({ y, xy, center }, task) => {
-      for (let n = 0; n < SHOWN; n++) {
+      for (let n = 0; n < many; n++) {
         const wrong = guesses[task][n] !== y[n], [a, b] = [X(xy[2 * n]), Y(xy[2 * n + 1])];
         pen.globalAlpha = task > at ? 0.22 : 1;
-        if (task <= at && wrong) cross(pen, a, b, 1.15 * r, look);
+        if (task < at && wrong) cross(pen, a, b, 1.15 * r, look);
         else dot(pen, a, b, r, y[n], look);
       }
       pen.globalAlpha = 1;
@@ -138,7 +138,7 @@ export function draw_sheet(place, { scene, guesses, at }) {
         pen.fillRect(n * w + 1, task * h + 1, w - 2, h - 2);
         pen.imageSmoothingEnabled = true;
         pen.drawImage(small, n * w + 0.12 * w, task * h + 0.12 * h, 0.76 * w, 0.76 * h);
-        if (task <= at && guess !== y[n]) {
+        if (task < at && guess !== y[n]) {
           cross(pen, (n + 0.5) * w, (task + 0.5) * h, 0.3 * Math.min(w, h), look);
         }
         pen.globalAlpha = 1;

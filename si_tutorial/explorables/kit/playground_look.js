@@ -20,7 +20,7 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play h3 small { font-weight: 400; font-size: .86rem; color: var(--si-muted); }
 .si-fig.play .play-top { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
 .si-fig.play .si-main { padding: .5rem .95rem; font-size: 1rem; min-width: 8.4em; }
-.si-fig.play .play-tasks { display: flex; gap: .3rem; list-style: none; margin: 0 0 0 auto;
+.si-fig.play .play-tasks { display: flex; gap: .3rem; flex-wrap: wrap; list-style: none; margin: 0 0 0 auto;
   padding: 0; font-size: .82rem; }
 .si-fig.play .play-tasks li { margin: 0; padding: .15rem .6rem; border-radius: 1rem;
   border: 1px solid var(--si-line); color: var(--si-muted); }
@@ -34,6 +34,7 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
   box-shadow: inset 0 0 0 1px var(--si-blue); }
 .si-fig.play .play-two { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr));
   gap: .6rem .9rem; }
+.si-fig.play .play-two > div { display: flex; flex-direction: column; justify-content: flex-end; }
 .si-fig.play canvas { display: block; width: 100%; border-radius: 5px; }
 .si-fig.play .play-name { display: flex; gap: .45rem; align-items: baseline; font-weight: 600;
   margin-bottom: .3rem; line-height: 1.25; }
@@ -69,6 +70,9 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 @container (max-width: 480px) {
   .si-fig.play .play-tasks { margin-left: 0; }
   .si-fig.play .play-two { gap: .6rem; }
+  .si-fig.play .si-main { min-width: 7.6em; padding: .45rem .6rem; font-size: .95rem; }
+  .si-fig.play .play-top { gap: .35rem; }
+  .si-fig.play .play-top button { padding-inline: .5rem; }
 }
 @media print { .si-fig.play :is(.play-settings, .play-tour) { display: none; } }
 `;

@@ -7,7 +7,7 @@ const METHODS = [["none", "none"], ["l2", "L2"], ["ewc", "EWC"], ["mas", "MAS"],
                  ["joint", "joint"]];
 const TASKS = [["islands", "islands"], ["quadrants", "left and right"], ["digits", "digits"]];
 const ORDERS = ["1 2 3 4", "4 3 2 1", "1 3 2 4", "2 4 1 3"];
-const HIDDEN = [16, 32, 64, 128], SPEEDS = ["slow", "normal", "fast"];
+const HIDDEN = [8, 16, 32, 64], SPEEDS = ["slow", "normal", "fast"];
 const same = (values) => values.map((value) => [value, String(value)]);
 
 /** Known words and bounds, by the name that stands in the address. */

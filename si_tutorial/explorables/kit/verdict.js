@@ -11,7 +11,7 @@ const KNOWN = 0.9; // of a task's test examples right: the task is known
 const FAST = 0.05; // a learning rate from which on unrest comes from the steps
 
 export const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-export const percent = (share) => `${(100 * share).toFixed(0)} %`;
+export const percent = (share) => `${(100 * share).toFixed(0)}\u00a0%`;
 const list = (words) => (words.length < 2 ? words.join("")
   : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`);
 
@@ -32,7 +32,8 @@ export function trouble(found, { method, rate }) {
   if (!ended(found)) return null;
   if (accuracy[0][at] < KNOWN) return rate > FAST ? "unstable" : "slow";
   if (!PENALISED.includes(method) || at === 0) return null;
-  const lost = forgotten(found, 1).length > 0, learned = accuracy[1][at] >= KNOWN;
+  const lost = forgotten(found, 1).length > 0;
+  const learned = accuracy[1][at] >= Math.min(KNOWN, accuracy[0][at] - 0.1);
   if (lost && !learned && rate > FAST) return "unstable";
   if (!learned) return "strong";
   return lost ? "weak" : null;
