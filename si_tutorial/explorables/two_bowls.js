@@ -64,7 +64,7 @@ function sentence(time, costs, apart) {
 }
 
 function render({ model, el }) {
-  const { stage, panel, say, check } = frame(el, {
+  const { stage, panel, more, say, check } = frame(el, {
     name: "two_bowls",
     question: "Two tasks, one pair of weights. What does learning B do to A?",
     goal: "Learn both, and let A keep a loss below 0.5, with the minima at least 2 apart.",
@@ -88,9 +88,9 @@ function render({ model, el }) {
   for (const t of ["a", "b"]) {
     const name = t.toUpperCase();
     shown.push(
-      slider(panel, model, `stretch_${t}`, { label: `bowl ${name}: stretched by`, min: 1, max: 10,
+      slider(more, model, `stretch_${t}`, { label: `bowl ${name}: stretched by`, min: 1, max: 10,
         step: 0.5, format: (value) => (value === 1 ? "1 (round)" : String(value)) }),
-      slider(panel, model, `valley_${t}`, { label: `bowl ${name}: direction of its valley`,
+      slider(more, model, `valley_${t}`, { label: `bowl ${name}: direction of its valley`,
         min: 0, max: 180, step: 1, format: (value) => `${value}°` }));
   }
   reset(buttons(panel), model, NAMES, () => { stop(); check(null); });

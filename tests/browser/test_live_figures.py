@@ -12,7 +12,10 @@ from si_tutorial.explorables.published import summaries
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>figures</title>
 <meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
-<style>body {{ font: 16px sans-serif; margin: 16px; max-width: 800px }}</style></head>
+<style>body {{ font: 16px sans-serif; margin: 16px; max-width: 800px }}
+label {{ display: inline-block }} legend {{ float: left; width: 100% }} p {{ margin: 20px }}
+button, td, th {{ padding: 20px; color: red }}  /* as a page's own style may have it */
+</style></head>
 <body>{}</body></html>"""
 FOLDER = Path(explorables.__file__).parent
 NAMES = sorted(FIGURES)
@@ -75,6 +78,8 @@ def test_sliders_go_as_far_as_the_traits_do(name, opened, look):
     figure, _ = opened(name)
     traits = make(name).traits()
     for slider in figure.locator("input[type=range]").all():
+        wide = slider.evaluate("s => s.closest('.si-slider').parentNode.clientWidth")
+        assert slider.bounding_box()["width"] > 0.3 * wide
         if slider.get_attribute("name") not in traits:
             continue  # a flipbook's sliders go from its first page to its last
         trait = traits[slider.get_attribute("name")]
