@@ -49,9 +49,8 @@ function coil([x0, y0], [x1, y1], wide) {
 function plane(stage, model) {
   const plot = axes(stage, { x: [-2.8, 2.8], y: [-2.3, 2.3], height: 312, margin: [8, 24, 8, 24],
                              xLabel: "weight 1 →", yLabel: "↑ weight 2" });
-  const clamp = (value) => Math.min(Math.max(value, -2.5), 2.5);
   const place = plot.handle({ label: "where training starts", color: "var(--si-text)", step: 0.1,
-    move(x, y) { put(model, "start_x", clamp(x)); put(model, "start_y", clamp(y)); } });
+    move(x, y) { put(model, "start_x", x); put(model, "start_y", y); } });
   return ({ places, end, importance }, words) => {
     plot.clear();
     for (const value of [0.15, 0.6, 1.5, 3, 5.5, 9, 14]) plot.level(level_line(H, value));

@@ -21,9 +21,9 @@ function two(model) {
 function plane(stage, model) {
   const plot = axes(stage, { x: [-1.9, 1.9], y: [-1.9, 1.9], margin: [8, 24, 8, 24],
                              xLabel: "weight 1 →", yLabel: "↑ weight 2" });
-  const clamp = (value) => Math.min(Math.max(value, -1.5), 1.5);
   const place = plot.handle({ label: "minimum of the second task", color: SECOND,
-    move(x, y) { model.set("shift_x", clamp(x)); model.set("shift_y", clamp(y)); model.save_changes(); } });
+    reach: [-1.5, 1.5],
+    move(x, y) { model.set("shift_x", x); model.set("shift_y", y); model.save_changes(); } });
   return ({ first, second, shift, importance }, strength, words) => {
     const at = (c) => second_drift(second, shift, importance, c), here = at(strength);
     const known = [[first[0][0], 0], [0, first[1][1]]];
@@ -74,7 +74,7 @@ function curves(panel) {
 }
 
 function render({ model, el }) {
-  const { stage, panel, say, check } = frame(el, {
+  const { stage, panel, more, say, check } = frame(el, {
     name: "best_c",
     question: "How strong should the spring be? And does a stiffer one always forget less?",
     goal: "Find a pair of bowls in which a spring makes task 1 forget more than no spring at all.",
@@ -84,17 +84,20 @@ function render({ model, el }) {
   const main = slider(panel, model, "log_strength", { label: "strength c", min: -2, max: 2,
     step: 0.05, format: power, marks: [[-2, "weak"], [0, "1"], [2, "strong"]] });
   const fill = bars(panel, [
-    { key: "none", label: "forgetting without a spring", color: "var(--si-grey)" },
+    { key: "none", label: "forgetting, c = 0", color: "var(--si-grey)" },
     { key: "forgetting", label: "forgetting", color: FIRST },
     { key: "joint", label: "both losses", color: JOINT }],
     { caption: "losses after the second task", wide: "44%" });
-  const more = [1, 2].flatMap((t) => [
-    slider(panel, model, `angle${t}`, { label: `task ${t}: direction of its steep axis`, min: 0,
-      max: 180, step: 5, format: (value) => `${value}°`, marks: [[45, "45°"], [90, "90°"], [135, "135°"]] }),
-    slider(panel, model, `flat${t}`, { label: `task ${t}: curvature across it`,
-      min: t === 1 ? 0 : 0.2, max: 1, step: 0.1, format: (value) => value.toFixed(1) }),
-    slider(panel, model, `steep${t}`, { label: `task ${t}: curvature along it`, min: 1, max: 8,
-      step: 0.5, format: (value) => value.toFixed(1) })]);
+  const degrees = { min: 0, max: 180, step: 5, format: (value) => `${value}°`,
+                    marks: [[45, "45°"], [90, "90°"], [135, "135°"]] };
+  const digit = { format: (value) => value.toFixed(1) };
+  const both = (name, words, look) => [1, 2].map((t) =>
+    slider(more, model, `${name}${t}`, { label: `task ${t}: ${words}`, ...look(t) }));
+  const bowls = [
+    ...both("angle", "steep direction", () => degrees),
+    ...both("steep", "curvature along it", () => ({ min: 1, max: 8, step: 0.5, ...digit })),
+    ...both("flat", "curvature across it",
+            (t) => ({ min: t === 1 ? 0 : 0.2, max: 1, step: 0.1, ...digit }))];
   reset(buttons(panel), model, NAMES, () => check(null));
   return follow(model, NAMES, () => {
     const found = two(model), p = model.get("log_strength"), c = 10 ** p;
@@ -108,7 +111,7 @@ function render({ model, el }) {
         + "diagonal of the bowl (dotted) and leads the weights out of its valley."
         : ` of the ${none.toFixed(3)} that it would lose without a spring.`)
       + ` For both tasks together the best c is ${least}.`;
-    [main, ...more].forEach((show) => show());
+    [main, ...bowls].forEach((show) => show());
     const joint = joint_loss(first, second, shift, importance, c);
     fill({ none, forgetting: lost, joint }, Math.max(none, lost, joint, 0.05));
     say(words);

@@ -36,10 +36,9 @@ export const enclosed_area = (corners) => corners.reduce((sum, [x, y], i) => {
 function picture(stage, model) {
   const plot = axes(stage, { x: [-2.8, 2.8], y: [-2.8, 2.8], margin: [8, 24, 8, 24],
                              xLabel: "weight 1 →", yLabel: "↑ weight 2" });
-  const clamp = (value) => Math.min(Math.max(value, -2.5), 2.5);
   const place = CORNERS.map(([x, y], i) => plot.handle({
     label: `corner ${i + 1} of the path`, color: "var(--si-green)",
-    move(a, b) { model.set(x, clamp(a)); model.set(y, clamp(b)); model.save_changes(); } }));
+    move(a, b) { model.set(x, a); model.set(y, b); model.save_changes(); } }));
   return ({ H, corners }, words) => {
     plot.clear();
     for (const value of [0.1, 0.5, 1.2, 2.4, 4, 6, 9, 13, 18]) {

@@ -42,11 +42,10 @@ const together = (theta, { hessians, minima }) =>
   hessians.reduce((sum, H, t) => sum + loss(theta, H, minima[t]), 0);
 
 function movable(plot, model) {
-  const clamp = (value) => Math.min(Math.max(value, -2.5), 2.5);
   return MINIMA.map(([x, y], t) => plot.handle({ label: `minimum of task ${t + 1}`, color: COLORS[t],
     move(a, b) {
-      model.set(x, clamp(a));
-      if (model.get("dimensions") === 2) model.set(y, clamp(b));
+      model.set(x, a);
+      if (model.get("dimensions") === 2) model.set(y, b);
       model.save_changes();
     } }));
 }

@@ -6,7 +6,7 @@ import { axes } from "./kit/axes.js";
 import { level_line, range, rotated } from "./kit/numbers.js";
 import { gradient_flow, loss } from "./kit/quadratic.js";
 
-const START = [-1.9, -2.1], REACH = [-2.5, 2.5];
+const START = [-1.9, -2.1];
 const NAMES = ["a_x", "a_y", "b_x", "b_y", "stretch_a", "valley_a", "stretch_b", "valley_b", "time"];
 const COLOR = { a: "var(--si-blue)", b: "var(--si-orange)" };
 
@@ -26,10 +26,9 @@ function way(from, { at, H }, share) {
 function picture(stage, model) {
   const plot = axes(stage, { x: [-2.8, 2.8], y: [-2.8, 2.8], margin: [8, 24, 8, 24],
                              xLabel: "weight 1 →", yLabel: "↑ weight 2" });
-  const clamp = (value) => Math.min(Math.max(value, REACH[0]), REACH[1]);
   const place = ["a", "b"].map((t) => plot.handle({
     label: `minimum of task ${t.toUpperCase()}`, color: COLOR[t],
-    move(x, y) { put(model, `${t}_x`, clamp(x)); put(model, `${t}_y`, clamp(y)); } }));
+    move(x, y) { put(model, `${t}_x`, x); put(model, `${t}_y`, y); } }));
   return ({ a, b, first, second, now }, words) => {
     plot.clear();
     for (const [t, bowl] of [["a", a], ["b", b]]) {
@@ -65,7 +64,7 @@ function sentence(time, costs, apart) {
 }
 
 function render({ model, el }) {
-  const { stage, panel, say, check } = frame(el, {
+  const { stage, panel, more, say, check } = frame(el, {
     name: "two_bowls",
     question: "Two tasks, one pair of weights. What does learning B do to A?",
     goal: "Learn both, and let A keep a loss below 0.5, with the minima at least 2 apart.",
@@ -89,9 +88,9 @@ function render({ model, el }) {
   for (const t of ["a", "b"]) {
     const name = t.toUpperCase();
     shown.push(
-      slider(panel, model, `stretch_${t}`, { label: `bowl ${name}: stretched by`, min: 1, max: 10,
+      slider(more, model, `stretch_${t}`, { label: `bowl ${name}: stretched by`, min: 1, max: 10,
         step: 0.5, format: (value) => (value === 1 ? "1 (round)" : String(value)) }),
-      slider(panel, model, `valley_${t}`, { label: `bowl ${name}: direction of its valley`,
+      slider(more, model, `valley_${t}`, { label: `bowl ${name}: direction of its valley`,
         min: 0, max: 180, step: 1, format: (value) => `${value}°` }));
   }
   reset(buttons(panel), model, NAMES, () => { stop(); check(null); });

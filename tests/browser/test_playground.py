@@ -1,6 +1,8 @@
 """The playground: its engine against the package, and everything that is pressed on its page."""
 
+import itertools
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from torch import nn
 
 from si_tutorial import explorables
 from si_tutorial.explorables.explorable import bundle
+from si_tutorial.explorables.playground import Playground
 from si_tutorial.importance import (
     ElasticWeightConsolidation,
     MemoryAwareSynapses,
@@ -63,7 +66,7 @@ def module(folder):
 def both(browser, folder, method, *, sizes, heads, activation, classes=2):
     """The learner's state after each task, before and after `consolidate`, in JS and by PyTorch."""
     generator = torch.Generator().manual_seed(7)
-    layers = [layer for a, b in zip(sizes, sizes[1:], strict=False)
+    layers = [layer for a, b in itertools.pairwise(sizes)
               for layer in (nn.Linear(a, b), nn.Tanh() if activation == "tanh" else nn.ReLU())]
     network = start_weights(MultiHeadNetwork(
         nn.Sequential(*layers), input_shape=(sizes[0],), features=sizes[-1],
@@ -119,3 +122,261 @@ def test_a_hundred_steps_over_two_tasks_agree_with_the_package(browser, tmp_path
             error = np.abs(values - np.array(here[name])).max()
             assert error <= 1e-9 * np.abs(values).max(), name
     assert np.abs(expected[-1]["importance"]).max() > 0
+
+
+# ------------------------------------------------------------------------- the page
+
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>playground</title>
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+{head}<style>body {{ font: 16px sans-serif; margin: 16px; max-width: 760px }}</style></head>
+<body>{body}<div style="height: 3000px"></div></body></html>"""
+
+
+@pytest.fixture
+def opened(look, tmp_path):
+    """Opens a playground from disk; `hash` is added to the address."""
+    def go(hash="", head="", figure=None, **traits):
+        page = tmp_path / "playground.html"
+        body = (figure or Playground(**{"speed": "fast", **traits})).static()
+        page.write_text(PAGE.format(head=head, body=body), encoding="utf-8")
+        look.goto(page.as_uri() + hash)
+        found = look.locator("[data-figure=playground]")
+        found.locator(".play-knows b").first.wait_for()
+        return found
+    return go
+
+
+def in_order(figure, look):
+    shown = figure.evaluate("f => f.querySelector('.si-fig').outerHTML.replace("
+                            "/<style>[^]*?<\\/style>/g, '')")
+    assert not re.search(r"NaN|Infinity|undefined|\[object", shown)
+    assert look.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
+    assert look.errors == []
+    assert [u for u in look.requests if not u.startswith(("file:", "data:", "blob:"))] == []
+
+
+def press(figure, look, name):
+    figure.get_by_role("button", name=name).focus()
+    look.keyboard.press("Enter")
+
+
+def to_the_end(figure, look):
+    press(figure, look, "Train both")
+    figure.get_by_role("button", name="Train again").wait_for(timeout=120_000)
+
+
+def known(figure):
+    return [int(b) for b in figure.locator(".play-knows b").all_inner_texts()]
+
+
+def steps(figure):
+    label = figure.locator(".play-curves svg[aria-label]").first.get_attribute("aria-label")
+    return int(re.search(r"over (\d+) steps", label)[1])
+
+
+def test_one_button_and_a_network_forgets_while_the_other_remembers(opened, look):
+    figure = opened(compact=True)
+    assert figure.get_by_role("button").count() == 3
+    assert "Two copies of one network" in figure.locator(".si-said").inner_text()
+    to_the_end(figure, look)
+    assert known(figure) == [1, 4]
+    said = figure.locator(".si-said").inner_text().replace("\u00a0", " ")
+    assert "SI 100 %" in said and "Plain training has forgotten tasks 1, 2 and 3" in said
+    in_order(figure, look)
+
+
+def test_everything_by_keyboard(opened, look):
+    figure = opened()
+    press(figure, look, "One step")
+    figure.get_by_role("button", name="Go on with task 1").wait_for()
+    press(figure, look, "Go on with task 1")
+    figure.get_by_role("button", name="Task 1 once more").wait_for(timeout=60_000)
+    assert steps(figure) == 200 and known(figure) == [1, 1]
+    press(figure, look, "Learn task 2")
+    look.wait_for_function("() => document.querySelector('.si-said').textContent.includes('now')")
+    press(figure, look, "Pause")
+    figure.get_by_role("button", name="Go on", exact=False).first.wait_for()
+    press(figure, look, "Start again")
+    figure.get_by_role("button", name="Train both").wait_for()
+    look.wait_for_function(
+        "() => document.querySelector('.si-said').textContent.startsWith('Two copies')")
+    assert steps(figure) == 0
+    for control in figure.locator("input, button").all():
+        if control.is_visible() and control.is_enabled():
+            control.focus()
+            assert control.evaluate("c => c === document.activeElement")
+            assert control.evaluate("c => c.ariaLabel || c.textContent || c.labels[0].textContent")
+    in_order(figure, look)
+
+
+@pytest.mark.parametrize("method", ["none", "l2", "ewc", "mas", "joint"])
+def test_every_method_runs_and_says_how_it_went(opened, look, method):
+    if look.viewport_size["width"] < 600 or look.looks == "dark":
+        pytest.skip("the same in every look")
+    figure = opened(method="none" if method != "none" else "si")
+    figure.locator(f"input[value={method}]").focus()
+    look.keyboard.press("Space")
+    to_the_end(figure, look)
+    plain, other = known(figure)
+    assert plain == 1 and other == {"none": 1, "l2": other}.get(method, 4)
+    in_order(figure, look)
+
+
+def test_the_tour_shows_too_weak_and_too_strong_which_is_the_target(opened, look):
+    if look.looks == "dark":
+        pytest.skip("the same as light")
+    figure = opened()
+    for name, words, count in (("1 Learn", "After task 1", [1, 1]),
+                               ("2 Forget", "Plain training has forgotten task 1.", [1, 1]),
+                               ("3 Remember", "SI 100 %", [1, 2]),
+                               ("4 Too weak", "Too weak:", [1, 1]),
+                               ("5 Too strong", "Too strong:", [1, 1])):
+        press(figure, look, name)
+        figure.locator(".si-said", has_text=words).wait_for(timeout=60_000)
+        assert known(figure) == count
+    assert figure.locator(".si-goal").get_attribute("data-reached") == "true"
+    in_order(figure, look)
+
+
+def test_too_large_steps_are_called_unstable_and_too_small_ones_slow(opened, look):
+    if look.viewport_size["width"] < 600 or look.looks == "dark":
+        pytest.skip("the same in every look")
+    figure = opened(log_rate=0.0)
+    press(figure, look, "Train both")
+    figure.locator(".si-said", has_text="Unstable:").wait_for(timeout=60_000)
+    figure = opened(log_rate=-3.0)
+    to_the_end(figure, look)
+    in_order(figure, look)
+
+
+def test_a_synapse_opens_its_account_by_click_and_by_key(opened, look):
+    figure = opened()
+    press(figure, look, "Learn task 1")
+    figure.get_by_role("button", name="Task 1 once more").wait_for(timeout=60_000)
+    rank = figure.locator("input[name=synapse]")
+    rank.focus()
+    look.keyboard.press("ArrowRight")
+    account = figure.locator(".play-account")
+    account.wait_for()
+    first = account.inner_text()
+    assert re.match(r"Synapse \d+: weight −?[\d.e−]+, anchor", first)
+    figure.locator(".play-synapse").last.dispatch_event("click")
+    look.wait_for_function("(old) => document.querySelector('.play-account').innerText !== old",
+                           arg=first)
+    in_order(figure, look)
+
+
+def test_a_screen_reader_finds_names_and_words(opened, look):
+    figure = opened()
+    to_the_end(figure, look)
+    pictures = figure.locator("svg:not(.si-inside), canvas").all()
+    assert len(pictures) >= 9
+    for picture in pictures:
+        if picture.is_visible():
+            assert len((picture.get_attribute("aria-label") or "").split()) >= 8
+    assert figure.locator(".si-said").get_attribute("aria-live") == "polite"
+    small = figure.evaluate("""f => [...f.querySelectorAll("svg text, p, span, button, th, td, li")]
+      .filter((n) => n.textContent.trim() && n.getClientRects().length)
+      .map((n) => [n.textContent, parseFloat(getComputedStyle(n).fontSize)
+                   * (n.getScreenCTM?.().a ?? 1)]).filter(([, size]) => size < 11)""")
+    assert small == []
+
+
+def test_where_no_worker_may_run_the_page_does_the_work(opened, look):
+    look.add_init_script("window.Worker = class { constructor() { throw new Error('no'); } };")
+    figure = opened(compact=True)
+    to_the_end(figure, look)
+    assert known(figure) == [1, 4]
+    in_order(figure, look)
+
+
+def test_a_worker_that_cannot_import_is_replaced(opened, look):
+    look.add_init_script("""window.Worker = class { postMessage({ id }) {
+      setTimeout(() => this.onmessage({ data: { id, error: "no" } })); } terminate() {} };""")
+    figure = opened(compact=True)
+    to_the_end(figure, look)
+    assert known(figure) == [1, 4]
+    assert look.errors == []
+
+
+def test_it_stops_out_of_sight_and_goes_on_in_sight(opened, look):
+    figure = opened(speed="slow")
+    press(figure, look, "Train both")
+    look.wait_for_function("() => !document.querySelector('[aria-label*=\"over 0 steps\"]')")
+    look.evaluate("scrollTo(0, document.body.scrollHeight)")
+    look.wait_for_timeout(300)
+    stopped = steps(figure)
+    look.wait_for_timeout(500)
+    assert steps(figure) == stopped
+    look.evaluate("scrollTo(0, 0)")
+    look.wait_for_function("(old) => !document.querySelector(`[aria-label*='over ${old} steps']`)",
+                           arg=stopped)
+
+
+def test_without_motion_a_task_is_one_step(opened, look):
+    look.emulate_media(reduced_motion="reduce")
+    figure = opened(speed="slow")
+    to_the_end(figure, look)
+    assert steps(figure) == 800
+
+
+# ---------------------------------------------------------------------- the address
+
+
+def chosen(figure):
+    """What the controls stand at."""
+    words = figure.locator("input[type=radio]:checked").evaluate_all("all => all.map(i => i.value)")
+    return words, {i.get_attribute("name"): float(i.input_value())
+                   for i in figure.locator(".play-settings input[type=range]").all()}
+
+
+def test_the_address_sets_the_playground_and_follows_it(opened, look):
+    figure = opened("#play=method:ewc,c:3,hidden:32,order:4-3-2-1,tasks:quadrants", address=True)
+    words, numbers = chosen(figure)
+    assert {"ewc", "32", "4 3 2 1", "quadrants"} <= set(words)
+    assert numbers["log_strength"] == 3
+    figure.locator("input[name=log_strength]").focus()
+    look.keyboard.press("Home")
+    look.wait_for_function("() => location.hash.includes('c:-4')")
+    address = look.evaluate("location.hash")
+    again = opened(address, address=True)
+    assert chosen(again) == chosen(figure)
+    assert look.evaluate("history.length") <= 3  # replaced, not added
+    in_order(again, look)
+
+
+@pytest.mark.parametrize("hostile", [
+    "#play=method:<img src=x onerror=window.caught=1>,c:1e99,xi:NaN,rate:Infinity,hidden:-1",
+    "#play=__proto__:1,constructor:2,toString:si,method:constructor,c:--1,seed:0x10",
+    "#play=tasks:digits,seed:99999,c:999999,xi:-999999", "#play=" + "a:1," * 5000,
+    "#play=%3Cscript%3E,method:%00,order:1-1-1-1", "#play", "#play=", "#elsewhere"])
+def test_a_hostile_address_changes_nothing_but_known_settings_within_bounds(opened, look, hostile):
+    if look.viewport_size["width"] < 600 or look.looks == "dark":
+        pytest.skip("the same in every look")
+    figure = opened(hostile, address=True)
+    words, numbers = chosen(figure)
+    assert {"islands", "64", "1 2 3 4"} <= set(words) and "si" in words
+    assert -4 <= numbers["log_strength"] <= 6 and -4 <= numbers["log_damping"] <= 2
+    assert look.evaluate("window.caught") is None
+    assert figure.locator("img, script, [onerror]").count() == 0
+    in_order(figure, look)
+
+
+def test_without_the_option_the_address_is_neither_read_nor_written(opened, look):
+    figure = opened("#play=method:ewc,c:3")
+    assert "si" in chosen(figure)[0]
+    figure.locator("input[name=log_strength]").focus()
+    look.keyboard.press("Home")
+    look.wait_for_timeout(50)
+    assert look.evaluate("location.hash") == "#play=method:ewc,c:3"
+
+
+# ----------------------------------------------------------------------- the digits
+
+
+def test_real_digits(opened, look):
+    figure = opened(figure=Playground.with_digits(speed="fast"))
+    to_the_end(figure, look)
+    plain, other = known(figure)
+    assert other >= 4 > plain
+    in_order(figure, look)

@@ -74,17 +74,18 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowD
 
 /**
  * A point to be dragged, by pointer, touch or arrow keys (with Shift, five steps at a time).
- * `move(x, y)` gets where it should go; the returned function shows where it is, or hides it.
+ * `move(x, y)` gets where it should go, each within `reach`; the returned function shows where it is, or hides it.
  */
-function handle(svg, hold, plot, { label, color = "var(--si-orange)", step = 0.1, move }) {
+function handle(svg, hold, plot,
+                { label, color = "var(--si-orange)", step = 0.1, reach = [-2.5, 2.5], move }) {
   const group = make(hold, "g", { class: "si-handle", tabindex: 0, role: "slider",
                                   "aria-label": label, "aria-roledescription": "point to drag" });
   make(group, "circle", { r: 20, fill: "transparent" });
   make(group, "circle", { class: "si-halo", r: 13, fill: "none" });
   make(group, "circle", { class: "si-grip", r: 8.5, fill: color });
   let at = [0, 0];
-  const clamp = (value, [low, high]) => Math.min(Math.max(value, low), high);
-  const go = (a, b) => move(clamp(a, plot.ranges.x), clamp(b, plot.ranges.y));
+  const clamp = (value) => Math.min(Math.max(value, reach[0]), reach[1]);
+  const go = (a, b) => move(clamp(a), clamp(b));
   group.addEventListener("pointerdown", (event) => {
     group.setPointerCapture(event.pointerId);
     group.focus({ preventScroll: true });

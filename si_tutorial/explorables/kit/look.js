@@ -30,6 +30,9 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 .si-fig .si-goal[data-reached="true"]::before { content: "✓ "; color: var(--si-green); }
 .si-fig .si-body { display: grid; gap: .8rem 1.6rem; grid-template-columns: minmax(0, 1fr); }
 .si-fig .si-stage, .si-fig .si-panel { min-width: 0; }
+.si-fig .si-more { display: grid; gap: .7rem 1.6rem; margin-top: .8rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(15rem, 100%), 1fr)); }
+.si-fig .si-more:empty { display: none; }
 .si-fig .si-panel { display: flex; flex-direction: column; gap: .7rem; }
 .si-fig .si-said { min-height: 2.9em; padding: .5rem .75rem; border-radius: 6px;
   background: var(--si-faint); border-left: 4px solid var(--si-blue); }
@@ -42,7 +45,8 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 .si-fig svg { display: block; width: 100%; height: auto; overflow: hidden; }
 .si-fig svg text { fill: var(--si-text); font: 13px system-ui, sans-serif;
   paint-order: stroke; stroke: var(--si-back); stroke-width: 4px; stroke-linejoin: round; }
-.si-fig svg .si-level { fill: none; stroke: var(--si-line); stroke-width: 1.2; }
+.si-fig svg .si-level { fill: none; stroke: color-mix(in srgb, var(--si-text) 36%, transparent);
+  stroke-width: 1.2; }
 .si-fig svg .si-handle { cursor: grab; touch-action: none; }
 .si-fig svg .si-handle:active { cursor: grabbing; }
 .si-fig svg .si-grip { stroke: var(--si-back); stroke-width: 2.5; }
@@ -50,7 +54,7 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 .si-fig svg .si-handle:focus-visible .si-halo { stroke: var(--si-text); stroke-width: 2.5; }
 .si-fig :is(input, button, summary):focus-visible { outline: 3px solid var(--si-blue);
   outline-offset: 2px; }
-.si-fig .si-slider { display: block; }
+.si-fig :is(.si-slider, .si-slider > label) { display: block; margin: 0; }
 .si-fig .si-row { display: flex; justify-content: space-between; gap: 1rem; }
 .si-fig .si-row output { font-variant-numeric: tabular-nums; font-weight: 600;
   white-space: nowrap; }
@@ -102,24 +106,28 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 `;
 
 /**
- * The frame of a figure: question and target above, drawing, controls, and a sentence that says
- * what is seen. `check(true)` ticks the target off; it stays so until `check(null)`.
+ * The frame of a figure: question and target above, drawing (`stage`), controls (`panel`, and `more`
+ * below both), and a sentence that says what is seen. `check(true)` ticks the target off; it stays so until `check(null)`.
  */
 export function frame(el, { name, question, goal }) {
   el.classList.add("si-explorable");
   el.dataset.figure = name;
-  const root = make(el, "section", { class: "si-fig", "aria-label": question });
+  const root = make(el, "section", { class: "si-fig", "aria-label": question,
+    "data-lm-suppress-shortcuts": "true" }); // so JupyterLab leaves keys to the controls …
+  root.addEventListener("keydown", (event) => {
+    if (event.key.startsWith("Arrow")) event.stopPropagation(); // … and does not eat the arrows
+  });
   make(root, "style", {}, STYLE);
   make(root, "p", { class: "si-question" }, question);
   const target = goal && make(root, "p",
-    { class: "si-goal", "aria-live": "polite", "data-reached": false }, goal);
-  target?.setAttribute("data-reached", "false");
+    { class: "si-goal", "aria-live": "polite", "data-reached": "false" }, goal);
   const body = make(root, "div", { class: "si-body" });
   const stage = make(body, "div", { class: "si-stage" });
   const said = make(body, "p", { class: "si-said", "aria-live": "polite" });
   const panel = make(body, "div", { class: "si-panel" });
+  const more = make(root, "div", { class: "si-more" });
   return {
-    root, stage, panel,
+    root, stage, panel, more,
     say(text) { if (said.textContent !== text) said.textContent = text; },
     check(reached) {
       if (!target || !(reached || reached === null)) return;

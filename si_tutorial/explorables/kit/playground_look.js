@@ -1,0 +1,78 @@
+// The playground's own look, on top of that of every figure.
+
+export const STYLE = `
+.si-fig.play { --play-violet: #6a2a8c; --play-gold: #c98f00; --play-low: #d3bfe0;
+  --play-high: #fbe7a3; --play-ink: #111; --play-halo: #fff; --play-thread: #b9b9b9; }
+html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.play {
+  --play-violet: #c99be6; --play-gold: #ffd24a; --play-low: #35204a; --play-high: #7a5d12;
+  --play-ink: #fff; --play-halo: #17121c; --play-thread: #5a5a5a; }
+@media (prefers-color-scheme: dark) {
+  html:not([data-theme]):not(:has([data-jp-theme-light])) .si-fig.play {
+    --play-violet: #c99be6; --play-gold: #ffd24a; --play-low: #35204a; --play-high: #7a5d12;
+    --play-ink: #fff; --play-halo: #17121c; --play-thread: #5a5a5a; } }
+.si-fig.play .si-question { margin-bottom: .5rem; }
+.si-fig.play .si-body { display: flex; flex-direction: column; gap: .75rem; }
+.si-fig.play .si-stage { display: flex; flex-direction: column; gap: .6rem; }
+.si-fig.play .si-said { align-self: stretch; min-height: 4.4em; }
+.si-fig.play .si-panel { gap: 1.1rem; }
+.si-fig.play h3 { font: inherit; font-weight: 600; margin: 0 0 .35rem; padding: 0; border: 0;
+  color: inherit; }
+.si-fig.play h3 small { font-weight: 400; font-size: .86rem; color: var(--si-muted); }
+.si-fig.play .play-top { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
+.si-fig.play .si-main { padding: .5rem .95rem; font-size: 1rem; min-width: 8.4em; }
+.si-fig.play .play-tasks { display: flex; gap: .3rem; flex-wrap: wrap; list-style: none; margin: 0 0 0 auto;
+  padding: 0; font-size: .82rem; }
+.si-fig.play .play-tasks li { margin: 0; padding: .15rem .6rem; border-radius: 1rem;
+  border: 1px solid var(--si-line); color: var(--si-muted); }
+.si-fig.play .play-tasks [data-is=done] { background: var(--si-faint); color: var(--si-text); }
+.si-fig.play .play-tasks [data-is=now] { border-color: var(--si-text); color: var(--si-text);
+  font-weight: 600; }
+.si-fig.play .play-tour { display: flex; flex-wrap: wrap; gap: .35rem; align-items: center;
+  margin: 0; padding: 0; list-style: none; font-size: .9rem; }
+.si-fig.play .play-tour li { margin: 0; }
+.si-fig.play .play-tour button[aria-pressed=true] { border-color: var(--si-blue);
+  box-shadow: inset 0 0 0 1px var(--si-blue); }
+.si-fig.play .play-two { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr));
+  gap: .6rem .9rem; }
+.si-fig.play .play-two > div { display: flex; flex-direction: column; justify-content: flex-end; }
+.si-fig.play canvas { display: block; width: 100%; border-radius: 5px; }
+.si-fig.play .play-name { display: flex; gap: .45rem; align-items: baseline; font-weight: 600;
+  margin-bottom: .3rem; line-height: 1.25; }
+.si-fig.play .play-name::before { content: ""; flex: none; width: .75em; height: .75em;
+  border-radius: 2px; background: var(--play-color); }
+.si-fig.play .play-knows { font-size: 1.12rem; font-weight: 600; margin: .35rem 0 .15rem; }
+.si-fig.play .play-knows b { color: inherit; font-size: 1.35em; font-variant-numeric: tabular-nums; }
+.si-fig.play table.si-bars { font-size: .84rem; }
+.si-fig.play table.si-bars td.si-number { width: 3.7em; }
+.si-fig.play .si-track { height: .62rem; }
+.si-fig.play .play-curves { display: grid; gap: .2rem .6rem;
+  grid-template-columns: repeat(2, minmax(0, 1fr)); }
+.si-fig.play .play-settings { display: grid; gap: .9rem 1.6rem; grid-template-columns: minmax(0, 1fr);
+  padding: .8rem .9rem; border-radius: 8px; background: var(--si-faint); }
+.si-fig.play .play-settings > h3 { margin: 0; }
+.si-fig.play .play-settings button, .si-fig.play .play-settings .si-choice label {
+  background: var(--si-back); }
+.si-fig.play .play-settings .si-choice label:has(:checked) { background: #0173b2; }
+.si-fig.play .play-inside, .si-fig.play .play-matrices { display: grid; gap: .8rem 1.6rem;
+  grid-template-columns: minmax(0, 1fr); }
+.si-fig.play .play-matrix { max-width: 19rem; }
+.si-fig.play .play-synapse { cursor: pointer; pointer-events: stroke; }
+.si-fig.play .play-synapse:hover { stroke: color-mix(in srgb, var(--si-orange) 45%, transparent); }
+.si-fig.play .play-account { min-height: 6em; }
+.si-fig.play .play-note { color: var(--si-muted); font-size: .86rem; }
+@container (min-width: 600px) {
+  .si-fig.play .si-said { min-height: 3em; }
+  .si-fig.play .play-curves { grid-template-columns: repeat(var(--play-tasks, 4), minmax(0, 1fr)); }
+  .si-fig.play .play-settings, .si-fig.play .play-inside, .si-fig.play .play-matrices {
+    grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .si-fig.play .play-settings > h3 { grid-column: 1 / -1; }
+}
+@container (max-width: 480px) {
+  .si-fig.play .play-tasks { margin-left: 0; }
+  .si-fig.play .play-two { gap: .6rem; }
+  .si-fig.play .si-main { min-width: 7.6em; padding: .45rem .6rem; font-size: .95rem; }
+  .si-fig.play .play-top { gap: .35rem; }
+  .si-fig.play .play-top button { padding-inline: .5rem; }
+}
+@media print { .si-fig.play :is(.play-settings, .play-tour) { display: none; } }
+`;

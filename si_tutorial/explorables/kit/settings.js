@@ -1,0 +1,69 @@
+// The playground's settings: their bounds, what is good, and the controls that set them.
+
+import { choice, follow, slider } from "./controls.js";
+import { make, set } from "./dom.js";
+
+const METHODS = [["none", "none"], ["l2", "L2"], ["ewc", "EWC"], ["mas", "MAS"], ["si", "SI"],
+                 ["joint", "joint"]];
+const TASKS = [["islands", "islands"], ["quadrants", "left and right"], ["digits", "digits"]];
+const ORDERS = ["1 2 3 4", "4 3 2 1", "1 3 2 4", "2 4 1 3"];
+const HIDDEN = [8, 16, 32, 64], SPEEDS = ["slow", "normal", "fast"];
+const same = (values) => values.map((value) => [value, String(value)]);
+
+/** Known words and bounds, by the name that stands in the address. */
+export const FIELDS = {
+  tasks: { name: "tasks", words: TASKS.map(([word]) => word) },
+  method: { name: "method", words: METHODS.map(([word]) => word) },
+  hidden: { name: "hidden", words: HIDDEN },
+  order: { name: "order", words: ORDERS },
+  seed: { name: "seed", min: 0, max: 999, whole: true },
+  c: { name: "log_strength", min: -4, max: 6 },
+  xi: { name: "log_damping", min: -4, max: 2 },
+  rate: { name: "log_rate", min: -3, max: 0 },
+};
+
+/** Values (log₁₀) at which each method works, measured over ten seeds. */
+export const GOOD = {
+  plane: { l2: -2, ewc: 4, mas: -1, si: 0, damping: -1 },
+  digits: { l2: -2, ewc: 3, mas: -1, si: 0, damping: -2 },
+};
+
+const plain = (value) => {
+  const shown = Number((10 ** value).toPrecision(2));
+  return shown >= 1e4 ? `10${[..."⁴⁵⁶"][Math.floor(value) - 4]}`.replace("undefined", "")
+    : String(shown);
+};
+
+/** The panel; a slider that means nothing for the method chosen is not there. */
+export function settings(parent, model) {
+  const box = make(parent, "section", { class: "play-settings", "aria-label": "settings" });
+  make(box, "h3", {}, "Settings");
+  const options = model.get("images") ? TASKS : TASKS.slice(0, 2);
+  const shown = [
+    choice(box, model, "method", { label: "method of the copy on the right", options: METHODS }),
+    choice(box, model, "tasks", { label: "tasks", options }),
+  ];
+  const places = ["strength", "damping", "rate"].map(() => make(box, "div"));
+  shown.push(
+    choice(box, model, "hidden", { label: "hidden units", options: same(HIDDEN) }),
+    choice(box, model, "order", { label: "order of the tasks", options: same(ORDERS) }),
+    choice(box, model, "speed", { label: "speed", options: same(SPEEDS) }));
+  let sliders = [];
+  const dress = () => {
+    const method = model.get("method");
+    const good = GOOD[model.get("tasks") === "digits" ? "digits" : "plane"];
+    places.forEach((place) => place.replaceChildren());
+    const marked = (value) => [[value, `${plain(value)} works`]];
+    const one = (place, name, label, value) => slider(place, model, name, {
+      label, ...FIELDS[{ log_strength: "c", log_damping: "xi", log_rate: "rate" }[name]],
+      name: undefined, step: 0.25, format: plain, marks: marked(value) });
+    sliders = [one(places[2], "log_rate", "learning rate of Adam", -2)];
+    if (method in good) sliders.push(one(places[0], "log_strength", "strength c", good[method]));
+    if (method === "si") sliders.push(one(places[1], "log_damping", "damping ξ", good.damping));
+    places.forEach((place) => set(place, { hidden: !place.childElementCount }));
+  };
+  const ends = [follow(model, ["method", "tasks"], dress),
+                follow(model, Object.values(FIELDS).map(({ name }) => name).concat("speed"), () =>
+                  [...shown, ...sliders].forEach((show) => show()))];
+  return { show() {}, end: () => ends.forEach((end) => end()) };
+}
