@@ -463,6 +463,17 @@ def test_importance_loaded_from_a_file_is_checked_again():
         step(weights, optimizer)
 
 
+def test_another_optimizer_is_checked_anew():
+    """At the same rate: lr · 2cΩ = 3 is below the limit with momentum, 3.8, and above 2 without."""
+    weights, optimizer, penalty = penalised(optimizer=partial(SGD, lr=1.0, momentum=0.9))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        step(weights, optimizer)
+    penalty.detach().attach(other := SGD(weights.parameters(), lr=1.0))
+    with pytest.warns(RuntimeWarning, match="will diverge"):
+        step(weights, other)
+
+
 def test_adam_and_observers_are_not_warned():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

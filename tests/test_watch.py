@@ -335,6 +335,16 @@ def test_before_the_first_step_anything_may_be_written(write):
     assert si.consolidate().tasks == 1
 
 
+@EVERY
+def test_so_may_what_the_optimizer_does_not_hold(kind):
+    net = build()
+    optimizer = SGD(net[0].parameters(), lr=0.1)
+    measure = kind(net).attach(optimizer)
+    load(net)
+    train(net, optimizer)
+    assert measure.consolidate([batch(0)]).tasks == 1
+
+
 @AT_REST
 @WRITES
 def test_measures_at_rest_take_the_weights_as_they_are(kind, write):

@@ -13,6 +13,7 @@ from si_tutorial.importance.watch import Watch
 class StepHooks:
     """The part of a `QuadraticPenalty` that acts in each `optimizer.step()`, through its hooks."""
 
+    tasks: int
     steps: int
     _strength: float
     _network: nn.Module
@@ -23,7 +24,7 @@ class StepHooks:
     _optimizer: torch.optim.Optimizer | None = None
     _handles: tuple = ()
     _task_grads: dict | None = None  # name → g during optimizer.step(), None outside
-    _sign = 1                        # −1 while the optimizer maximises
+    _sign: int                       # −1 while the optimizer maximises
     _stable_rates: tuple = ()        # each group's largest rate checked against Ω so far
 
     @property

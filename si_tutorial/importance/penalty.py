@@ -76,6 +76,7 @@ class QuadraticPenalty(StepHooks, Resumable):
         self._statistics = RunningStatistics(network)
         self._surrogate_grad = {name: torch.empty_like(p.detach()) for name, p in
                                 self._params.items()} if strength > 0 else {}
+        self._sign = 1
         self._written: list = []        # each Ω and its version when they were last looked at
         self._protects = False          # whether any of them differed from zero then
 
