@@ -31,10 +31,10 @@ def theme() -> None:
         "legend.fontsize": size, "legend.title_fontsize": size})
 
 
-def panels(n: int, *, width: float = 340, height: float = 270) -> list[Axes]:
+def panels(n: int, *, width: float = 330, height: float = 270) -> list[Axes]:
     """Axes in `n` figures of their own: `show` sets them beside each other, or below on a phone.
 
-    `width` and `height` are in CSS pixels; the text column is about 700 wide.
+    `width` and `height` are in CSS pixels; the text column is 688 wide at best.
     """
     size = (width / SCALE / 72, height / SCALE / 72)
     return [plt.subplots(figsize=size)[1] for _ in range(n)]

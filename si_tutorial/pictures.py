@@ -37,7 +37,7 @@ class Shown:
     def _repr_html_(self) -> str:
         return (f'<figure class="si-figure"><div class="si-panels" role="img" '
                 f'aria-label="{html.escape(self.alt)}" style="display:flex; flex-wrap:wrap; '
-                f'gap:0.5rem 1rem">{"".join(self.pictures)}</div>'
+                f'gap:1rem 0.5rem">{"".join(self.pictures)}</div>'
                 f"<figcaption>{html.escape(self.caption)}</figcaption></figure>")
 
     def __repr__(self):
