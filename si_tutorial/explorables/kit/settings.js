@@ -25,7 +25,7 @@ export const FIELDS = {
 /** Values (log₁₀) at which each method works, measured over ten seeds. */
 export const GOOD = {
   plane: { l2: -2, ewc: 4, mas: -1, si: 0, damping: -1 },
-  digits: { l2: -2, ewc: 3, mas: -1, si: 0, damping: -2 },
+  digits: { l2: -1, ewc: 4, mas: -1, si: 0, damping: -2 },
 };
 
 const plain = (value) => {
