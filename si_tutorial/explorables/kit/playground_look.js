@@ -34,13 +34,15 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .play-name::before { content: ""; flex: none; width: .75em; height: .75em;
   border-radius: 2px; background: var(--play-color); }
 .si-fig.play .play-knows { font-size: 1.12rem; font-weight: 600; margin: .35rem 0 .15rem; }
-.si-fig.play .play-knows b { color: inherit; font-size: 1.35em; font-variant-numeric: tabular-nums; }
+.si-fig.play .play-knows b { color: inherit; font-size: 1.35em;
+  font-variant-numeric: tabular-nums; }
 .si-fig.play table.si-bars { font-size: .84rem; }
 .si-fig.play table.si-bars td.si-number { width: 3.7em; }
 .si-fig.play .si-track { height: .62rem; }
 .si-fig.play .play-curves { display: grid; gap: .2rem .6rem;
   grid-template-columns: repeat(2, minmax(0, 1fr)); }
-.si-fig.play .play-settings { display: grid; gap: .9rem 1.6rem; grid-template-columns: minmax(0, 1fr);
+.si-fig.play .play-settings { display: grid; gap: .9rem 1.6rem;
+  grid-template-columns: minmax(0, 1fr);
   padding: .8rem .9rem; border-radius: 8px; background: var(--si-faint); }
 .si-fig.play .play-settings > h3 { margin: 0; }
 .si-fig.play .play-settings button, .si-fig.play .play-settings .si-choice label {
@@ -51,6 +53,7 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .play-matrix { max-width: 19rem; }
 .si-fig.play .play-synapse { cursor: pointer; pointer-events: stroke; }
 .si-fig.play .play-synapse:hover { stroke: color-mix(in srgb, var(--si-orange) 45%, transparent); }
+.si-fig.play .play-inside input[type=range] { margin-top: .4rem; }
 .si-fig.play .play-account { min-height: 6em; }
 .si-fig.play .play-note { color: var(--si-muted); font-size: .86rem; }
 @container (min-width: 600px) {

@@ -1,6 +1,6 @@
 // The playground's settings: their bounds, what is good, and the controls that set them.
 
-import { choice, follow, slider } from "./controls.js";
+import { button, choice, follow, put, slider } from "./controls.js";
 import { make, set } from "./dom.js";
 
 const METHODS = [["none", "none"], ["l2", "L2"], ["ewc", "EWC"], ["mas", "MAS"], ["si", "SI"],
@@ -48,6 +48,8 @@ export function settings(parent, model) {
     choice(box, model, "hidden", { label: "hidden units", options: same(HIDDEN) }),
     choice(box, model, "order", { label: "order of the tasks", options: same(ORDERS) }),
     choice(box, model, "speed", { label: "speed", options: same(SPEEDS) }));
+  button(box, "Draw other points and another start", () =>
+    put(model, "seed", (model.get("seed") + 1) % 1000));
   let sliders = [];
   const dress = () => {
     const method = model.get("method");

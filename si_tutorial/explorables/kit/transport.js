@@ -23,7 +23,8 @@ export function transport(parent, { compact, play, guide, tour }) {
       const over = at >= 0 && !more && left === 0, tasks = accuracy[0].length;
       main.textContent = now ? "❚❚ Pause"
         : `▶ ${at < 0 ? "Train both" : over ? "Train again" : "Go on"}`;
-      next.textContent = over && compact ? "All tasks learned" : `Learn task ${Math.min(at + 2, tasks)}`;
+      next.textContent = over && compact ? "All tasks learned"
+        : `Learn task ${Math.min(at + 2, tasks)}`;
       disable(next, now || !more);
       if (compact) return;
       set(next, { hidden: at < 0 });
