@@ -6,6 +6,7 @@ from live_figures import picture, record
 
 from si_tutorial.experiments import store
 from si_tutorial.explorables.flipbook import flipbook
+from si_tutorial.explorables.method_explorer import MethodExplorer
 from si_tutorial.explorables.published import summaries
 
 
@@ -57,6 +58,12 @@ def test_published_runs_agree_with_their_records(experiment):
                 and bool(r["held_out"]) == setting["held_out"]]
         finals = [100 * np.mean(r["accuracy"][-1]) for r in same]
         assert min(finals) - 0.1 <= np.mean(setting["accuracy"][-1]) <= max(finals) + 0.1
+
+
+@pytest.mark.parametrize("experiment", ["split-mnist", "permuted-mnist-small"])
+def test_the_explorer_of_the_published_runs_is_small(experiment):
+    page = MethodExplorer(runs=summaries(store.published(experiment))).static()
+    assert len(page.encode()) <= 60_000, "leave the tuning runs out, in the chapter and here"
 
 
 def test_a_flipbook_draws_each_page_once_and_the_last_setting_turns_fastest():

@@ -3,7 +3,7 @@
 import { animate, frame } from "./kit/look.js";
 import { bars, button, buttons, disable, follow, put, reset, slider } from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
-import { level_line, minus, range, rotated } from "./kit/numbers.js";
+import { add, level_line, minus, range, rotated } from "./kit/numbers.js";
 import { gradient, loss } from "./kit/quadratic.js";
 
 const LAST = 30, H = rotated(5.5, 0.9, 65), ORIGIN = [0, 0];
@@ -79,13 +79,13 @@ function plane(stage, model) {
 function stacks(stage) {
   const ticks = [[0.5, "weight 1"], [1.5, "weight 2"], [2.5, "both"], [3.5, "drop of loss"]];
   const plot = axes(stage, { x: [0, 4], y: [0, 1], height: 210, margin: [8, 24, 8, 22],
-                             xTicks: ticks, yLabel: "what the steps have earned: −g₁δ₁ and −g₂δ₂" });
+                             xTicks: ticks,
+                             yLabel: "what the steps have earned: −g₁δ₁ and −g₂δ₂" });
   const column = (i, from, to, style) => plot.bar(i + 0.12, i + 0.88, from, to, {
     stroke: "var(--si-back)", "stroke-width": 1, ...style });
   return ({ bricks, omega, sum, drop }) => {
     plot.clear();
-    const tops = bricks.reduce((list, b) => [...list, [list.at(-1)[0] + b[0], list.at(-1)[1] + b[1]]],
-                               [[0, 0]]);
+    const tops = bricks.reduce((list, brick) => [...list, add(list.at(-1), brick)], [[0, 0]]);
     const high = 1.18 * Math.max(...tops.flat(), sum, drop, 0.01);
     const low = Math.min(0, 1.1 * Math.min(...tops.flat(), sum, drop));
     plot.ranges.y = [low, high];
@@ -101,7 +101,8 @@ function stacks(stage) {
       plot.text([i + 0.5, Math.max(value, 0)], value.toFixed(2).replace("-", "−"), { dy: -6 });
     });
     plot.describe(`Four columns. Weight 1 has earned ${omega[0].toFixed(2)}, weight 2 `
-      + `${omega[1].toFixed(2)}, both ${sum.toFixed(2)}; the loss has dropped by ${drop.toFixed(2)}.`);
+      + `${omega[1].toFixed(2)}, both ${sum.toFixed(2)}; the loss has dropped by `
+      + `${drop.toFixed(2)}.`);
   };
 }
 
@@ -134,7 +135,10 @@ function render({ model, el }) {
   let stop = () => {};
   const go = (steps) => put(model, "steps", Math.min(steps, LAST));
   const row = buttons(panel);
-  const one = button(row, "One step", () => { stop(); go(model.get("steps") + 1); }, { main: true });
+  const one = button(row, "One step", () => {
+    stop();
+    go(model.get("steps") + 1);
+  }, { main: true });
   const all = button(row, "To the end", () => {
     stop();
     const from = model.get("steps");

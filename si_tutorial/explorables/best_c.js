@@ -1,19 +1,20 @@
 // From one minimum to the other: where the second task ends for every strength of the spring.
 
 import { frame } from "./kit/look.js";
-import { bars, buttons, follow, reset, slider } from "./kit/controls.js";
+import { bars, buttons, follow, reset, slider, toggle } from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
 import { add, level_line, range, rotated, solve, times } from "./kit/numbers.js";
 import { best_strength, forgetting, joint_loss, second_drift } from "./kit/quadratic.js";
 
 const NAMES = ["log_strength", "steep1", "flat1", "angle1", "steep2", "flat2", "angle2",
-               "shift_x", "shift_y"];
+               "diagonal", "shift_x", "shift_y"];
 const FIRST = "var(--si-blue)", SECOND = "var(--si-orange)", JOINT = "var(--si-green)";
 const POWERS = range(81).map((i) => -2 + i / 20);
 
 function two(model) {
+  const only = ([[a, b], [, d]]) => (model.get("diagonal") ? [[a, 0], [0, d]] : [[a, b], [b, d]]);
   const H = [1, 2].map((t) =>
-    rotated(...["steep", "flat", "angle"].map((name) => model.get(`${name}${t}`))));
+    only(rotated(...["steep", "flat", "angle"].map((name) => model.get(`${name}${t}`)))));
   const shift = [model.get("shift_x"), model.get("shift_y")];
   return { first: H[0], second: H[1], shift, importance: [H[0][0][0] / 2, H[0][1][1] / 2] };
 }
@@ -34,7 +35,8 @@ function plane(stage, model) {
       plot.line(level_line(second, value, shift), { stroke: SECOND, "stroke-width": 1.5,
                                                     "stroke-opacity": 0.6 });
     }
-    plot.line(level_line(known, 0.6), { stroke: FIRST, "stroke-width": 2, "stroke-dasharray": "2 5" });
+    plot.line(level_line(known, 0.6), { stroke: FIRST, "stroke-width": 2,
+                                        "stroke-dasharray": "2 5" });
     plot.line([shift, ...POWERS.map((p) => at(10 ** p)), [0, 0]],
               { stroke: "var(--si-text)", "stroke-width": 2 });
     const both = solve(first.map((row, i) => add(row, second[i])), times(second, shift));
@@ -88,6 +90,8 @@ function render({ model, el }) {
     { key: "forgetting", label: "forgetting", color: FIRST },
     { key: "joint", label: "both losses", color: JOINT }],
     { caption: "losses after the second task", wide: "44%" });
+  const straight = toggle(panel, model, "diagonal",
+                          { label: "without interaction: the bowls’ diagonals only" });
   const degrees = { min: 0, max: 180, step: 5, format: (value) => `${value}°`,
                     marks: [[45, "45°"], [90, "90°"], [135, "135°"]] };
   const digit = { format: (value) => value.toFixed(1) };
@@ -104,14 +108,15 @@ function render({ model, el }) {
     const { first, second, shift, importance } = found;
     const [none, lost] = [0, c].map((s) => forgetting(first, second, shift, importance, s));
     const best = best_strength(first, second, shift, importance);
-    const least = best > 900 ? "as large as it can be" : best < 0.0011 ? "zero" : best.toPrecision(2);
+    const least = best > 900 ? "as large as it can be"
+      : best < 0.0011 ? "zero" : best.toPrecision(2);
     const worse = lost > none + 0.01;
     const words = `With c = ${c.toPrecision(2)} task 1 loses ${lost.toFixed(3)}`
       + (worse ? `: more than the ${none.toFixed(3)} without any spring. The spring knows only the `
         + "diagonal of the bowl (dotted) and leads the weights out of its valley."
         : ` of the ${none.toFixed(3)} that it would lose without a spring.`)
       + ` For both tasks together the best c is ${least}.`;
-    [main, ...bowls].forEach((show) => show());
+    [main, straight, ...bowls].forEach((show) => show());
     const joint = joint_loss(first, second, shift, importance, c);
     fill({ none, forgetting: lost, joint }, Math.max(none, lost, joint, 0.05));
     say(words);

@@ -63,8 +63,8 @@ const number = (value) => value.toFixed(2).replace("-", "−");
 function sentence(share, straight, sum, change, area) {
   const debt = share.findIndex((w) => w < -0.005);
   const first = debt >= 0
-    ? `Weight ${debt + 1} ends in debt: on this way it has raised the loss by ${number(-share[debt])}, `
-      + `and the other has paid for it.`
+    ? `Weight ${debt + 1} ends in debt: on this way it has raised the loss by `
+      + `${number(-share[debt])}, and the other has paid for it.`
     : `On this way weight 1 earns ${number(share[0])} and weight 2 ${number(share[1])}.`;
   const second = Math.abs(change) < 0.005
     ? "That is what the straight way gives them."
@@ -96,7 +96,8 @@ function render({ model, el }) {
   const explain = bars(panel, [
     { key: "change", label: "weight 1 minus straight way", color: COLORS[0] },
     { key: "area", label: "H₁₂ × shaded area", color: "var(--si-green)" }],
-    { caption: "difference from the straight path", wide: "46%", format: (value) => value.toFixed(2) });
+    { caption: "difference from the straight path", wide: "46%",
+      format: (value) => value.toFixed(2) });
   const shown = [slider(panel, model, "coupling", {
     label: "H₁₂, how far the weights interact", min: -1.8, max: 1.8, step: 0.1,
     marks: [[0, "not at all"]], format: (value) => value.toFixed(1).replace("-", "−") })];
@@ -104,7 +105,8 @@ function render({ model, el }) {
   return follow(model, NAMES, () => {
     const coupling = model.get("coupling"), H = [[2, coupling], [coupling, 2]];
     const corners = [START, ...CORNERS.map((names) => names.map((n) => model.get(n))), END];
-    const share = path_shares(corners, H, OPTIMUM), straight = path_shares([START, END], H, OPTIMUM);
+    const share = path_shares(corners, H, OPTIMUM);
+    const straight = path_shares([START, END], H, OPTIMUM);
     const sum = loss(START, H, OPTIMUM) - loss(END, H, OPTIMUM), area = enclosed_area(corners);
     const change = share[0] - straight[0];
     const words = sentence(share, straight, sum, change, area);

@@ -33,7 +33,8 @@ export function after_tasks(hessians, minima, memory) {
 /** The tasks as they are set; in one dimension nothing depends on weight 2. */
 function given(model) {
   const flat = model.get("dimensions") === 1, count = model.get("tasks"), tilt = model.get("tilt");
-  return { flat, minima: MINIMA.slice(0, count).map(([x, y]) => [model.get(x), flat ? 0 : model.get(y)]),
+  const place = ([x, y]) => [model.get(x), flat ? 0 : model.get(y)];
+  return { flat, minima: MINIMA.slice(0, count).map(place),
            hessians: flat ? range(count).map(() => [[1, 0], [0, 1]])
              : [tilt, 90 + tilt, 90 - tilt].slice(0, count).map((a) => rotated(4, 1, a)) };
 }
@@ -42,7 +43,8 @@ const together = (theta, { hessians, minima }) =>
   hessians.reduce((sum, H, t) => sum + loss(theta, H, minima[t]), 0);
 
 function movable(plot, model) {
-  return MINIMA.map(([x, y], t) => plot.handle({ label: `minimum of task ${t + 1}`, color: COLORS[t],
+  return MINIMA.map(([x, y], t) => plot.handle({
+    label: `minimum of task ${t + 1}`, color: COLORS[t],
     move(a, b) {
       model.set(x, a);
       if (model.get("dimensions") === 2) model.set(y, b);
@@ -106,7 +108,8 @@ const SAYS = {
 function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
     name: "last_penalty",
-    question: "Three tasks, and the data of the old ones are gone. What should the penalty remember?",
+    question: "Three tasks, and the data of the old ones are gone. What should the penalty "
+      + "remember?",
     goal: "Let three tasks end at the best place for all of them with a diagonal memory.",
   });
   const views = { 2: plane(stage, model), 1: line(stage, model) };

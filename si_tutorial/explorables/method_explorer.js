@@ -9,7 +9,8 @@ const NAMES = ["scenario", "method", "strength", "damping"];
 const COLORS = { "fine-tuning": "var(--si-red)", SI: "var(--si-blue)", joint: "var(--si-green)",
                  EWC: "var(--si-orange)", "online EWC": "var(--si-yellow)", MAS: "var(--si-purple)",
                  L2: "var(--si-grey)", "fine-tuning, dropout": "var(--si-brown)" };
-const WORDS = { task: "task-incremental", domain: "domain-incremental", class: "class-incremental" };
+const WORDS = { task: "task-incremental", domain: "domain-incremental",
+                class: "class-incremental" };
 const color = (method) => (Object.hasOwn(COLORS, method) ? COLORS[method] : "var(--si-text)");
 const word = (scenario) => (Object.hasOwn(WORDS, scenario) ? WORDS[scenario] : scenario);
 const end = (run) => seen(run.accuracy).at(-1);
@@ -67,7 +68,8 @@ function curves(panel, tasks) {
     plot.fit(Math.min(...scenario.flatMap((r) => r.low)));
     const trace = (r) => seen(r.accuracy).map((a, i) => [i + 1, a, r.low[i], r.high[i]]);
     for (const rival of rivals) {
-      plot.line(trace(rival), { stroke: color(rival.method), "stroke-width": 1.6, "stroke-opacity": 0.75 });
+      plot.line(trace(rival), { stroke: color(rival.method), "stroke-width": 1.6,
+                                 "stroke-opacity": 0.75 });
     }
     banded(plot, trace(run), color(run.method));
     plot.describe(words);
@@ -83,10 +85,11 @@ function legend(panel) {
       const own = scenario.filter((r) => r.method === method);
       const shown = method === run.method ? run : best(own);
       const row = make(list, "tr");
-      const name = make(row, "th", { scope: "row", style: method === run.method && "font-weight: 700" },
-                        method);
+      const name = make(row, "th", {
+        scope: "row", style: method === run.method && "font-weight: 700" }, method);
       const track = make(make(row, "td", { "aria-hidden": "true" }), "div", { class: "si-track" });
-      make(track, "span", { style: `background: ${color(method)}; left: 0; width: ${end(shown)}%` });
+      make(track, "span", {
+        style: `background: ${color(method)}; left: 0; width: ${end(shown)}%` });
       make(row, "td", { class: "si-number", "data-method": method }, `${end(shown).toFixed(1)} %`);
       name.title = method === run.method ? "as chosen" : "at its best setting";
     }
@@ -102,11 +105,12 @@ function sentence(run, scenario) {
     .map(([method, name]) => [scenario.find((r) => r.method === method), name])
     .filter(([other]) => other && other.method !== run.method)
     .map(([other, name]) => `${name} ${end(other).toFixed(1)} %`);
-  return `${run.method}, ${word(run.scenario)}${setting(run) && `, ${setting(run)}`}: after the last `
-    + `task ${end(run).toFixed(1)} % of all tasks is right`
+  const what = [run.method, word(run.scenario), setting(run)].filter(Boolean).join(", ");
+  return `${what}: after the last task ${end(run).toFixed(1)} % of all tasks is right`
     + (compared.length ? ` (${compared.join(", ")})` : "")
     + `. Task 1 went from ${first.toFixed(1)} to ${last.toFixed(1)} %. `
-    + `${run.seeds} seed${run.seeds === 1 ? "" : "s"}, ${run.held_out ? "held-out training" : "test"} images.`;
+    + `${run.seeds} seed${run.seeds === 1 ? "" : "s"}, `
+    + `${run.held_out ? "held-out training" : "test"} images.`;
 }
 
 function render({ model, el }) {
@@ -128,7 +132,8 @@ function render({ model, el }) {
   const table = legend(panel);
   reset(buttons(panel), model, NAMES, () => check(null));
   return follow(model, [...NAMES, "runs"], () => {
-    const all = model.get("runs"), run = chosen(all, Object.fromEntries(NAMES.map((n) => [n, model.get(n)])));
+    const wanted = Object.fromEntries(NAMES.map((name) => [name, model.get(name)]));
+    const all = model.get("runs"), run = chosen(all, wanted);
     const scenario = all.filter((r) => r.scenario === run.scenario);
     const own = scenario.filter((r) => r.method === run.method);
     const equal = own.filter((r) => r.strength === run.strength);
@@ -142,8 +147,8 @@ function render({ model, el }) {
     const rivals = scenario.filter((r) => r.method !== "joint");
     check(rivals.length > 1 && run === best(rivals));
     draw(run.accuracy, `The accuracy matrix of this setting. ${words}`);
-    plot(scenario, run, "Mean accuracy on the tasks learned so far, after each task, for this setting "
-      + `and for the best of every other method. ${words}`);
+    plot(scenario, run, "Mean accuracy on the tasks learned so far, after each task, for this "
+      + `setting and for the best of every other method. ${words}`);
     table(scenario, run);
   });
 }

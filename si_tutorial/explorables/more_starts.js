@@ -1,7 +1,8 @@
 // Draw a hundred starts more: two ways to average an importance over them.
 
 import { frame } from "./kit/look.js";
-import { bars, button, buttons, choice, disable, follow, put, reset, slider } from "./kit/controls.js";
+import { bars, button, buttons, choice, disable, follow, put, reset, slider }
+  from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
 import { level_line, normal, range, rotated } from "./kit/numbers.js";
 import { path_integral } from "./kit/quadratic.js";
@@ -40,7 +41,8 @@ function curves(stage) {
     plot.clear();
     const tenfold = (value) => Math.log10(value / half);
     const values = [...found.mean_of_ratios, ...found.ratio_of_means].map(tenfold);
-    plot.ranges.y = [Math.min(-0.5, Math.min(...values) - 0.1), Math.max(1.5, Math.max(...values) + 0.4)];
+    plot.ranges.y = [Math.min(-0.5, Math.min(...values) - 0.1),
+                     Math.max(1.5, Math.max(...values) + 0.4)];
     plot.ground(ticks, range(9).map((i) => i - 2).filter((i) => i > plot.ranges.y[0]
       && i < plot.ranges.y[1]).map((i) => [i, String(Number((10 ** i).toPrecision(1)))]));
     const trace = (averages) => averages.map((v, i) => [Math.log10(i + 1), tenfold(v)])
@@ -88,14 +90,16 @@ function render({ model, el }) {
   const row = buttons(stage);
   row.style.margin = "0.6rem 0";
   const more = [[1, "Draw 100 more", { main: true }], [10, "1000 more"]].map(([n, label, look]) =>
-    button(row, label, () => put(model, "hundreds", Math.min(model.get("hundreds") + n, MOST)), look));
+    button(row, label, () => put(model, "hundreds", Math.min(model.get("hundreds") + n, MOST)),
+           look));
   reset(row, model, NAMES, () => check(null));
   const map = plane(panel);
   const fill = bars(panel, [
     { key: "ratio_of_means", label: "ratio of the means", color: "var(--si-green)", mark: "half" },
     { key: "mean_of_ratios", label: "mean of the ratios", color: "var(--si-blue)", mark: "half" },
     { key: "half", label: "▏half of H₁₁", color: "var(--si-grey)" }],
-    { caption: "importance of weight 1", format: (value) => value.toFixed(value < 100 ? 2 : 0), wide: "44%" });
+    { caption: "importance of weight 1", wide: "44%",
+      format: (value) => value.toFixed(value < 100 ? 2 : 0) });
   const shown = [
     choice(panel, model, "damping", { label: "damping ξ in the mean of ω / (Δ² + ξ)",
       options: [[0, "none"], [0.01, "0.01"], [0.1, "0.1"], [1, "1"]] }),
@@ -109,15 +113,16 @@ function render({ model, el }) {
     const [a, b] = [found.ratio_of_means.at(-1), found.mean_of_ratios.at(-1)];
     const part = found.ratios[worst] / (b * count);
     const words = `After ${count} starts the ratio of the means is ${(a / half).toFixed(2)} times `
-      + `half the curvature, the mean of the ratios ${(b / half).toFixed(b < 100 * half ? 2 : 0)} times. A single `
-      + `start, which hardly had to move weight 1, makes up ${Math.round(100 * part)} % of the latter.`;
+      + `half the curvature, the mean of the ratios `
+      + `${(b / half).toFixed(b < 100 * half ? 2 : 0)} times. A single start, which hardly had to `
+      + `move weight 1, makes up ${Math.round(100 * part)} % of the latter.`;
     shown.forEach((show) => show());
     more.forEach((node) => disable(node, model.get("hundreds") === MOST));
     fill({ ratio_of_means: a, mean_of_ratios: b, half }, 1.05 * Math.max(a, b, half));
     say(part > 0.02 ? words : words.replace(/ A single.*/, " No single start matters."));
     check(part > 0.25);
-    draw(found, half, "Two running averages against the number of starts, and a dashed line at half "
-      + `the curvature. ${words}`);
+    draw(found, half, "Two running averages against the number of starts, and a dashed line at "
+      + `half the curvature. ${words}`);
     map(H, offsets, offsets[worst], `Level lines of the bowl, and ${Math.min(count, 600)} of the `
       + "starts; the one with the largest ratio lies close to the vertical axis.");
   });

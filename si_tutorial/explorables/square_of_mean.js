@@ -44,7 +44,8 @@ function strips(stage) {
       plot.line([[0, 0], [0, plot.ranges.y[1]]], { stroke: "var(--si-line)", "stroke-width": 1 });
       plot.line([[mean_grad, 0], [mean_grad, plot.ranges.y[1]]],
                 { "stroke-dasharray": "4 4", "stroke-width": 1.5 });
-      plot.text([mean_grad, plot.ranges.y[1]], "mean gradient ḡ", { dx: 6, dy: 15, anchor: "start" });
+      plot.text([mean_grad, plot.ranges.y[1]], "mean gradient ḡ",
+                { dx: 6, dy: 15, anchor: "start" });
       plot.describe(words);
     };
   };
@@ -79,9 +80,10 @@ function render({ model, el }) {
     const share = left / fisher;
     const words = batch === 1
       ? "In a batch of one, mean and example are the same thing: nothing is lost."
-      : `Averaging ${batch} gradients first makes their scatter ${Math.sqrt(batch).toFixed(1)} times `
-        + `narrower. The square of the mean keeps ${Math.round(100 * share)} % of the mean of the `
-        + `squares${mean_grad >= 1 ? ": most gradients point the same way here" : ""}.`;
+      : `Averaging ${batch} gradients first makes their scatter `
+        + `${Math.sqrt(batch).toFixed(1)} times narrower. The square of the mean keeps `
+        + `${Math.round(100 * share)} % of the mean of the squares`
+        + `${mean_grad >= 1 ? ": most gradients point the same way here" : ""}.`;
     shown.forEach((show) => show());
     fill({ squares: fisher, square: left, drawn: mean(means.map((v) => v * v)) }, 1.3 * fisher);
     say(words);

@@ -10,7 +10,8 @@ const LIMITS = { log_strength: [-3, 4], log_damping: [-6, 0] };
 const plain = (power) => String(Number((10 ** power).toPrecision(1)));
 const near = (value, power) => value > 0 && Math.abs(Math.log10(value) - power) < 0.01;
 
-const found = (runs, log_strength, log_damping) => runs.find((run) => near(run.strength, log_strength) && near(run.damping, log_damping));
+const found = (runs, log_strength, log_damping) => runs.find((run) =>
+  near(run.strength, log_strength) && near(run.damping, log_damping));
 
 /** The runs along one axis through the crossing: [power, at the end, low, high, just learned]. */
 const along = (runs, name) => range(LIMITS[name][1] - LIMITS[name][0] + 1)
@@ -22,10 +23,12 @@ const along = (runs, name) => range(LIMITS[name][1] - LIMITS[name][0] + 1)
 
 function curve(panel, name, label) {
   const [low, high] = LIMITS[name];
-  const ticks = range(high - low + 1).map((i) => low + i).filter((p) => (p - low) % 2 === 0 || high - low < 7)
+  const ticks = range(high - low + 1).map((i) => low + i)
+    .filter((p) => (p - low) % 2 === 0 || high - low < 7)
     .map((p) => [p, p < -2 ? `10⁻${"⁰¹²³⁴⁵⁶"[-p]}` : plain(p)]);
   const plot = accuracies(panel, { x: [low - 0.3, high + 0.3], xTicks: ticks, xLabel: label,
-                                   yLabel: "all tasks at the end; dashed: just learned", height: 178 });
+                                   yLabel: "all tasks at the end; dashed: just learned",
+                                   height: 178 });
   return (runs, power, active) => {
     const points = along(runs, name);
     plot.fit(Math.min(...points.flatMap((p) => [p[2], p[4]])));
@@ -36,7 +39,8 @@ function curve(panel, name, label) {
     const here = points.find(([p]) => p === power);
     if (here) {
       plot.line([[power, 0], [power, 110]], { "stroke-dasharray": "3 4", "stroke-width": 1.5 });
-      plot.dot(here, { r: 7.5, fill: "var(--si-blue)", stroke: "var(--si-back)", "stroke-width": 2 });
+      plot.dot(here, { r: 7.5, fill: "var(--si-blue)", stroke: "var(--si-back)",
+                       "stroke-width": 2 });
     }
     plot.describe(`Mean accuracy after the last task by ${label}: `
       + points.map(([p, mean]) => `${mean.toFixed(1)} percent at ${plain(p)}`).join(", ") + ".");
@@ -89,7 +93,8 @@ function render({ model, el }) {
     strengths(runs, now.log_strength, now.log_damping === CROSS.log_damping);
     dampings(runs, now.log_damping, now.log_strength === CROSS.log_strength);
     const words = run ? sentence(run, best)
-      : `There is no published run with c = ${plain(now.log_strength)} and ξ = ${plain(now.log_damping)}.`;
+      : `There is no published run with c = ${plain(now.log_strength)} and `
+        + `ξ = ${plain(now.log_damping)}.`;
     say(words);
     check(run && seen(run.accuracy).at(-1) >= best - 1e-9);
     draw(run ? run.accuracy : [], `The accuracy matrix of this setting. ${words}`);

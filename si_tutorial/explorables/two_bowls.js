@@ -7,7 +7,8 @@ import { level_line, range, rotated } from "./kit/numbers.js";
 import { gradient_flow, loss } from "./kit/quadratic.js";
 
 const START = [-1.9, -2.1];
-const NAMES = ["a_x", "a_y", "b_x", "b_y", "stretch_a", "valley_a", "stretch_b", "valley_b", "time"];
+const NAMES = ["a_x", "a_y", "b_x", "b_y", "stretch_a", "valley_a", "stretch_b", "valley_b",
+               "time"];
 const COLOR = { a: "var(--si-blue)", b: "var(--si-orange)" };
 
 const task = (model, t) => {

@@ -19,6 +19,9 @@ button, td, th {{ padding: 20px; color: red }}  /* as a page's own style may hav
 <body>{}</body></html>"""
 FOLDER = Path(explorables.__file__).parent
 NAMES = sorted(FIGURES)
+LOOKS = {"wide": (1280, "light"), "phone": (390, "light")}
+ONCE, BOTH = (pytest.mark.parametrize("look", [LOOKS[n] for n in names], ids=names, indirect=True)
+              for names in (["wide"], ["wide", "phone"]))
 OUTSIDE = """(figure) => [...figure.querySelectorAll("svg:not(.si-inside)")].flatMap((svg) => {
   const frame = svg.getBoundingClientRect();
   return [...svg.querySelectorAll("text, .si-grip, rect")].filter((node) => {
@@ -71,10 +74,9 @@ def test_every_figure_of_the_package_is_tested_here():
     assert {path.stem for path in FOLDER.glob("*.js")} - elsewhere == set(FIGURES) == set(TARGETS)
 
 
+@ONCE
 @pytest.mark.parametrize("name", NAMES)
 def test_sliders_go_as_far_as_the_traits_do(name, opened, look):
-    if look.viewport_size["width"] < 600:
-        pytest.skip("the same at every width")
     figure, _ = opened(name)
     traits = make(name).traits()
     for slider in figure.locator("input[type=range]").all():
@@ -87,10 +89,9 @@ def test_sliders_go_as_far_as_the_traits_do(name, opened, look):
             trait.min, trait.max), slider.get_attribute("name")
 
 
+@BOTH
 @pytest.mark.parametrize("name", NAMES)
 def test_every_control_at_both_ends_by_keyboard(name, opened, look):
-    if look.looks == "dark":
-        pytest.skip("dark changes no number and no size")
     figure, other = opened(name)
     in_order(figure, look)
     untouched = other.inner_text()
@@ -141,6 +142,7 @@ def test_its_target_is_reached_by_keyboard_and_start_again_puts_it_back(name, op
     assert goal.get_attribute("data-reached") == "false" and said.inner_text() == first
 
 
+@ONCE
 @pytest.mark.parametrize("name", NAMES)
 def test_a_screen_reader_finds_names_and_words(name, opened, look):
     figure, _ = opened(name)
@@ -157,6 +159,7 @@ def test_a_screen_reader_finds_names_and_words(name, opened, look):
         assert float(ring.removesuffix("px")) >= 2
 
 
+@BOTH
 @pytest.mark.parametrize("name", NAMES)
 def test_no_word_is_smaller_than_eleven_pixels(name, opened, look):
     figure, _ = opened(name)
@@ -167,10 +170,9 @@ def test_no_word_is_smaller_than_eleven_pixels(name, opened, look):
     assert small == []
 
 
+@ONCE
 @pytest.mark.parametrize("name", NAMES)
 def test_it_prints_as_a_still(name, opened, look):
-    if look.viewport_size["width"] < 600:
-        pytest.skip("paper has one width")
     figure, _ = opened(name)
     look.emulate_media(media="print")
     assert figure.locator(".si-stage").is_visible() and figure.locator(".si-said").is_visible()
@@ -190,6 +192,7 @@ def test_a_figure_is_small_and_its_own(name):
 HOSTILE = '</script><img src=x onerror="window.caught = 1"><b onclick=0>'
 
 
+@ONCE
 @pytest.mark.parametrize("name", ["method_explorer", "flipbook"])
 def test_a_hostile_name_in_the_data_never_becomes_markup(name, opened, look):
     if name == "method_explorer":
@@ -207,6 +210,7 @@ def test_a_hostile_name_in_the_data_never_becomes_markup(name, opened, look):
     in_order(figure, look)
 
 
+@ONCE
 def test_the_bowl_of_the_book_in_which_a_stiffer_spring_forgets_more(opened, look):
     figure, _ = opened("best_c", angle1=135.0, flat1=0.0, steep1=2.0, angle2=90.0, flat2=1.0,
                        steep2=5.0, shift_x=1.0, shift_y=1.0, log_strength=0.0)
@@ -214,6 +218,7 @@ def test_the_bowl_of_the_book_in_which_a_stiffer_spring_forgets_more(opened, loo
     assert told[:2] == ["0.000", "0.056"]
 
 
+@BOTH
 def test_a_point_follows_the_pointer_and_stays_inside(opened, look):
     figure, _ = opened("draw_a_path")
     figure.scroll_into_view_if_needed()
@@ -231,6 +236,7 @@ def test_a_point_follows_the_pointer_and_stays_inside(opened, look):
     in_order(figure, look)
 
 
+@ONCE
 def test_arrow_keys_stay_with_the_figure(opened, look):
     """JupyterLab's notebook would otherwise take them away from a slider."""
     figure, _ = opened("two_bowls")
@@ -243,8 +249,18 @@ def test_arrow_keys_stay_with_the_figure(opened, look):
     assert figure.locator("[data-lm-suppress-shortcuts]").count() == 1
 
 
+@ONCE
 def test_no_motion_where_none_is_wanted(opened, look):
     look.emulate_media(reduced_motion="reduce")
     figure, _ = opened("two_bowls")
     figure.get_by_role("button", name="Then learn B").click()
     assert "forgotten" in figure.locator(".si-said").inner_text()  # at once
+
+
+@ONCE
+def test_without_interaction_the_best_strength_is_one(opened, look):
+    figure, _ = opened("best_c", angle1=35.0, angle2=70.0)
+    assert "the best c is 1.0." not in figure.locator(".si-said").inner_text()
+    figure.get_by_role("switch").focus()
+    look.keyboard.press("Space")
+    assert "the best c is 1.0." in figure.locator(".si-said").inner_text()

@@ -124,6 +124,37 @@ def test_a_hundred_steps_over_two_tasks_agree_with_the_package(browser, tmp_path
     assert np.abs(expected[-1]["importance"]).max() > 0
 
 
+TASKS = """async ([text, kind, seed]) => {
+  const file = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  const plain = ({ center, train, test }) => ({ center, parts: [train, test].map(
+    ({ xy, x, y }) => [xy, x, y].map((values) => Array.from(values))) });
+  return (await import(file)).plane(kind, seed).map(plain);
+}"""
+
+
+@pytest.mark.parametrize("kind", ["islands", "quadrants"])
+def test_the_tasks_are_what_they_are_said_to_be_and_come_from_their_seed(browser, kind):
+    page, text = browser.new_page(), bundle(FOLDER / "kit/tasks.js")
+    tasks, again, other = (page.evaluate(TASKS, [text, kind, seed]) for seed in (3, 3, 4))
+    page.close()
+    assert tasks == again != other and len(tasks) == 4
+    cells = np.array([(x, y) for y in np.linspace(1, -1, 8) for x in np.linspace(-1, 1, 8)])
+    for task, found in enumerate(tasks):
+        for xy, x, y in found["parts"]:
+            xy, x, y = np.array(xy).reshape(-1, 2), np.array(x).reshape(-1, 64), np.array(y)
+            from_center = xy - found["center"]
+            distance = np.hypot(*from_center.T)
+            if kind == "islands":
+                assert distance[y == 1].max() <= 0.15
+                assert 0.3 <= distance[y == 0].min() <= distance[y == 0].max() <= 0.4
+            else:
+                side = np.where(y == task % 2, -1, 1) * from_center[:, 0]
+                assert 0.06 <= side.min() <= side.max() <= 0.46
+            assert abs(y.mean() - 0.5) < 1e-9
+            squares = ((xy[:, None] - cells) ** 2).sum(2)
+            np.testing.assert_allclose(x, np.exp(-squares / (2 * (2 / 7) ** 2)), rtol=1e-9)
+
+
 # ------------------------------------------------------------------------- the page
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>playground</title>

@@ -1,12 +1,13 @@
-// The setting in a page's address, `#play=tasks:islands,c:1,…`: numbers and known words, nothing else.
+// The setting in a page's address, `#play=tasks:islands,c:1,…`: numbers and known words alone.
 
 import { follow } from "./controls.js";
 
 const MARK = "#play=";
 
 /**
- * What `text` says of `fields`, `{ key: { name, words } }` or `{ key: { name, min, max } }`. What is
- * not a known key, a known word or a finite number is passed over; numbers are brought into range.
+ * What `text` says of `fields`, `{ key: { name, words } }` or `{ key: { name, min, max } }`. What
+ * is not a known key, a known word or a finite number is passed over; numbers are brought into
+ * their range.
  */
 export function parse(text, fields) {
   const found = {};

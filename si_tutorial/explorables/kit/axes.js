@@ -19,8 +19,9 @@ export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26
   const over = make(svg, "g", { "aria-hidden": "true" });
   const hold = make(svg, "g");
   const plot = { svg, inside, over, ranges: { x, y } };
-  plot.X = (value) => left + (w * (value - plot.ranges.x[0])) / (plot.ranges.x[1] - plot.ranges.x[0]);
-  plot.Y = (value) => top + h - (h * (value - plot.ranges.y[0])) / (plot.ranges.y[1] - plot.ranges.y[0]);
+  const share = (value, [low, high]) => (value - low) / (high - low);
+  plot.X = (value) => left + w * share(value, plot.ranges.x);
+  plot.Y = (value) => top + h - h * share(value, plot.ranges.y);
   const pair = ([a, b]) => `${plot.X(a).toFixed(2)},${plot.Y(b).toFixed(2)}`;
 
   plot.ground = (xAt = xTicks, yAt = yTicks) => {
@@ -57,7 +58,8 @@ export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26
     stroke: "currentColor", "stroke-width": 2.5, ...style });
   plot.bar = (x0, x1, y0, y1, style = {}) => make(inside, "rect", {
     x: Math.min(plot.X(x0), plot.X(x1)), y: Math.min(plot.Y(y0), plot.Y(y1)),
-    width: Math.abs(plot.X(x1) - plot.X(x0)), height: Math.abs(plot.Y(y1) - plot.Y(y0)), ...style });
+    width: Math.abs(plot.X(x1) - plot.X(x0)), height: Math.abs(plot.Y(y1) - plot.Y(y0)),
+    ...style });
   /** Words at a place, moved by [dx, dy] units and kept within the picture. */
   plot.text = ([a, b], words, { dx = 0, dy = 0, anchor = "middle", ...style } = {}) => {
     const node = make(over, "text", { "text-anchor": anchor, ...style }, words);
@@ -74,7 +76,8 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowD
 
 /**
  * A point to be dragged, by pointer, touch or arrow keys (with Shift, five steps at a time).
- * `move(x, y)` gets where it should go, each within `reach`; the returned function shows where it is, or hides it.
+ * `move(x, y)` gets where it should go, each within `reach`; the returned function shows where it
+ * is, or hides it.
  */
 function handle(svg, hold, plot,
                 { label, color = "var(--si-orange)", step = 0.1, reach = [-2.5, 2.5], move }) {

@@ -13,7 +13,7 @@ const KINDS = {
   digits: { activation: "relu", inputs: 196, layers: 2, heads: 5, budget: 100 },
 };
 
-/** A session at its start. `settings`: tasks, order, method, hidden, seed, strength, damping, rate. */
+/** A session at its start; `settings` hold tasks, order, method, hidden, seed, what acts live. */
 function begin(settings, sheet) {
   const real = settings.tasks === "digits", kind = KINDS[real ? "digits" : "points"];
   const all = real ? digits(sheet) : plane(settings.tasks, settings.seed);
@@ -26,7 +26,8 @@ function begin(settings, sheet) {
     learners: ["none", settings.method].map((method) => learner(net, theta, method)),
     draw: uniform(2000 + settings.seed), mix: uniform(3000 + settings.seed),
     map: real ? null : { ...field(SIDE), place: room(net, SIDE * SIDE) },
-    shares: new Float64Array(net.length), at: -1, done: 0, left: 0, all: false, step: 0, stride: EVERY,
+    shares: new Float64Array(net.length), fields: new Float64Array(kind.inputs), // importance, a part of the largest
+    at: -1, done: 0, left: 0, all: false, step: 0, stride: EVERY,
     records: [], spans: [], matrix: [[], []], losses: [0, 0], broken: [false, false],
   };
   measure(session);
@@ -102,15 +103,28 @@ function end(session) {
     if (session.broken[i]) return;
     const before = one.importance.slice();
     consolidate(one, session.tasks[session.at].train, session.settings);
-    if (i) add_share(session.shares, before, one.importance);
+    if (i) add_share(session, before, one.importance);
   });
   session.done = 0;
 }
 
-/** What a task has added to Ω, as a part of the largest: tasks differ in scale, not in meaning. */
-function add_share(shares, before, now) {
-  const most = now.reduce((top, value, k) => Math.max(top, value - before[k]), 0);
-  if (most > 0) shares.forEach((share_, k) => { shares[k] += (now[k] - before[k]) / most; });
+const most = (values) => values.reduce((top, value) => Math.max(top, value), 0);
+
+/** Raises `total` to what is new, the largest being 1: tasks differ in scale, not in meaning. */
+function raise(total, values, from = 0) {
+  const top = most(values) || 1;
+  values.forEach((value, k) => { total[from + k] = Math.max(total[from + k], value / top); });
+}
+
+/** What a task has added to Ω: in each layer by itself, and over the weights of each input. */
+function add_share({ net, shares, fields }, before, now) {
+  const added = now.map((value, k) => value - before[k]);
+  for (const { weight, bias, outputs } of [...net.body, ...net.heads]) {
+    raise(shares, added.subarray(weight, bias + outputs), weight);
+  }
+  const { inputs, outputs, weight } = net.body[0];
+  raise(fields, range(inputs).map((j) => range(outputs).reduce(
+    (sum, i) => sum + Math.max(added[weight + i * inputs + j], 0), 0)));
 }
 
 function next_task(session) {
@@ -147,15 +161,6 @@ function advance(session, steps) {
   }
 }
 
-/** Each input's importance: that of the weights that leave it, the largest being 1. */
-function protection(session) {
-  const { inputs, outputs, weight } = session.net.body[0];
-  const sums = range(inputs).map((j) => range(outputs).reduce(
-    (sum, i) => sum + Math.max(session.shares[weight + i * inputs + j], 0), 0));
-  const most = Math.max(...sums);
-  return sums.map((value) => (most > 0 ? value / most : 0));
-}
-
 /** The synapses of each layer that matter most (or, before anything does, are strongest). */
 function synapses({ learners: [, one], net, shares }) {
   const heads = net.heads.length, places = Math.ceil(STRONGEST / 2 / heads);
@@ -166,7 +171,7 @@ function synapses({ learners: [, one], net, shares }) {
       || Math.abs(one.theta[b]) - Math.abs(one.theta[a]));
     return found.slice(0, head < 0 ? STRONGEST : places).filter((k) => one.theta[k] !== 0)
       .map((k) => ({ k, layer: Math.min(l, net.body.length), weight: one.theta[k],
-                     importance: Math.max(shares[k], 0), from: (k - layer.weight) % layer.inputs,
+                     importance: shares[k], from: (k - layer.weight) % layer.inputs,
                      to: Math.floor((k - layer.weight) / layer.inputs)
                        + Math.max(head, 0) * net.classes }));
   }).sort((a, b) => b.importance - a.importance);
@@ -180,7 +185,7 @@ function account(session, k) {
     ? Math.max(one.importance[k] + share(one, k, damping), 0) : one.importance[k];
   return { k, weight: one.theta[k], anchor: one.anchor[k], importance: one.importance[k],
            path: rows.map((record) => [record.step, record.path[k]]), omega: one.path[k],
-           now,
+           now, ended: !session.done,
            force: -2 * strength * one.importance[k] * (one.theta[k] - one.anchor[k]) };
 }
 
@@ -196,7 +201,7 @@ function look(session, want) {
     });
   }
   if (want.inside) {
-    shown.protection = protection(session);
+    shown.protection = Array.from(session.fields);
     shown.synapses = synapses(session);
     if (want.synapse >= 0 && want.synapse < session.net.length) {
       shown.account = account(session, want.synapse);

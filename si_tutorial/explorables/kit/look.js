@@ -106,8 +106,9 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 `;
 
 /**
- * The frame of a figure: question and target above, drawing (`stage`), controls (`panel`, and `more`
- * below both), and a sentence that says what is seen. `check(true)` ticks the target off; it stays so until `check(null)`.
+ * The frame of a figure: question and target above, drawing (`stage`), controls (`panel`, and
+ * `more` below both), and a sentence that says what is seen. `check(true)` ticks the target off; it
+ * stays so until `check(null)`.
  */
 export function frame(el, { name, question, goal }) {
   el.classList.add("si-explorable");
@@ -126,9 +127,16 @@ export function frame(el, { name, question, goal }) {
   const said = make(body, "p", { class: "si-said", "aria-live": "polite" });
   const panel = make(body, "div", { class: "si-panel" });
   const more = make(root, "div", { class: "si-more" });
+  let rest = 0; // while words still change, a screen reader waits for the last ones
   return {
     root, stage, panel, more,
-    say(text) { if (said.textContent !== text) said.textContent = text; },
+    say(text) {
+      if (said.textContent === text) return;
+      said.textContent = text;
+      said.setAttribute("aria-busy", "true");
+      clearTimeout(rest);
+      rest = setTimeout(() => said.removeAttribute("aria-busy"), 400);
+    },
     check(reached) {
       if (!target || !(reached || reached === null)) return;
       target.dataset.reached = String(Boolean(reached));

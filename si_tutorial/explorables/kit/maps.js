@@ -120,7 +120,7 @@ export function draw_map(place, { p, scene, guesses, at, training }) {
 
 const SIDE = 14, COLUMNS = 10;
 
-/** Test digits, a row a task, on the colour of the class that is guessed; wrong old ones crossed. */
+/** Test digits, a row a task, on the colour of the class guessed; wrong old ones crossed. */
 export function draw_sheet(place, { scene, guesses, at }) {
   place.draw((pen, width, height) => {
     const look = palette(place.node), w = width / COLUMNS, h = height / scene.length;

@@ -35,7 +35,7 @@ export function level_line(H, value, center = [0, 0], points = 96) {
   const [[low, u], [high, v]] = eigen(H).map(([l, w]) => [Math.max(l, 1e-4), w]);
   const [r, q] = [Math.sqrt((2 * value) / low), Math.sqrt((2 * value) / high)];
   return range(points + 1).map((i) => {
-    const [a, b] = [r * Math.cos((2 * Math.PI * i) / points), q * Math.sin((2 * Math.PI * i) / points)];
+    const turn = (2 * Math.PI * i) / points, a = r * Math.cos(turn), b = q * Math.sin(turn);
     return [center[0] + a * u[0] + b * v[0], center[1] + a * u[1] + b * v[1]];
   });
 }

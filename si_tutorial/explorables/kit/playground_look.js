@@ -13,20 +13,13 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .si-question { margin-bottom: .5rem; }
 .si-fig.play .si-body { display: flex; flex-direction: column; gap: .75rem; }
 .si-fig.play .si-stage { display: flex; flex-direction: column; gap: .6rem; }
-.si-fig.play .si-said { align-self: stretch; min-height: 4.4em; }
+.si-fig.play .si-said { align-self: stretch; min-height: 8.2em; }
 .si-fig.play .si-panel { gap: 1.1rem; }
 .si-fig.play h3 { font: inherit; font-weight: 600; margin: 0 0 .35rem; padding: 0; border: 0;
   color: inherit; }
 .si-fig.play h3 small { font-weight: 400; font-size: .86rem; color: var(--si-muted); }
 .si-fig.play .play-top { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
 .si-fig.play .si-main { padding: .5rem .95rem; font-size: 1rem; min-width: 8.4em; }
-.si-fig.play .play-tasks { display: flex; gap: .3rem; flex-wrap: wrap; list-style: none; margin: 0 0 0 auto;
-  padding: 0; font-size: .82rem; }
-.si-fig.play .play-tasks li { margin: 0; padding: .15rem .6rem; border-radius: 1rem;
-  border: 1px solid var(--si-line); color: var(--si-muted); }
-.si-fig.play .play-tasks [data-is=done] { background: var(--si-faint); color: var(--si-text); }
-.si-fig.play .play-tasks [data-is=now] { border-color: var(--si-text); color: var(--si-text);
-  font-weight: 600; }
 .si-fig.play .play-tour { display: flex; flex-wrap: wrap; gap: .35rem; align-items: center;
   margin: 0; padding: 0; list-style: none; font-size: .9rem; }
 .si-fig.play .play-tour li { margin: 0; }
@@ -41,13 +34,15 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .play-name::before { content: ""; flex: none; width: .75em; height: .75em;
   border-radius: 2px; background: var(--play-color); }
 .si-fig.play .play-knows { font-size: 1.12rem; font-weight: 600; margin: .35rem 0 .15rem; }
-.si-fig.play .play-knows b { color: inherit; font-size: 1.35em; font-variant-numeric: tabular-nums; }
+.si-fig.play .play-knows b { color: inherit; font-size: 1.35em;
+  font-variant-numeric: tabular-nums; }
 .si-fig.play table.si-bars { font-size: .84rem; }
 .si-fig.play table.si-bars td.si-number { width: 3.7em; }
 .si-fig.play .si-track { height: .62rem; }
 .si-fig.play .play-curves { display: grid; gap: .2rem .6rem;
   grid-template-columns: repeat(2, minmax(0, 1fr)); }
-.si-fig.play .play-settings { display: grid; gap: .9rem 1.6rem; grid-template-columns: minmax(0, 1fr);
+.si-fig.play .play-settings { display: grid; gap: .9rem 1.6rem;
+  grid-template-columns: minmax(0, 1fr);
   padding: .8rem .9rem; border-radius: 8px; background: var(--si-faint); }
 .si-fig.play .play-settings > h3 { margin: 0; }
 .si-fig.play .play-settings button, .si-fig.play .play-settings .si-choice label {
@@ -58,17 +53,17 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .play-matrix { max-width: 19rem; }
 .si-fig.play .play-synapse { cursor: pointer; pointer-events: stroke; }
 .si-fig.play .play-synapse:hover { stroke: color-mix(in srgb, var(--si-orange) 45%, transparent); }
+.si-fig.play .play-inside input[type=range] { margin-top: .4rem; }
 .si-fig.play .play-account { min-height: 6em; }
 .si-fig.play .play-note { color: var(--si-muted); font-size: .86rem; }
 @container (min-width: 600px) {
-  .si-fig.play .si-said { min-height: 3em; }
+  .si-fig.play .si-said { min-height: 5.4em; }
   .si-fig.play .play-curves { grid-template-columns: repeat(var(--play-tasks, 4), minmax(0, 1fr)); }
   .si-fig.play .play-settings, .si-fig.play .play-inside, .si-fig.play .play-matrices {
     grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .si-fig.play .play-settings > h3 { grid-column: 1 / -1; }
 }
 @container (max-width: 480px) {
-  .si-fig.play .play-tasks { margin-left: 0; }
   .si-fig.play .play-two { gap: .6rem; }
   .si-fig.play .si-main { min-width: 7.6em; padding: .45rem .6rem; font-size: .95rem; }
   .si-fig.play .play-top { gap: .35rem; }

@@ -151,8 +151,8 @@ export function inside(parent, { choose }) {
       const method = model.get("method"), digits = found.scene[0].images;
       note.textContent = found.synapses.some((s) => s.importance > 0)
         ? "the thicker a line, the larger the weight; the bluer, the more important. Each "
-          + "task’s share of the importance is scaled to its largest. The square sums it up for the "
-          + "weights that leave each input."
+          + "task’s share of the importance is scaled to its largest. The square shows that of "
+          + "all weights that leave an input."
         : "the thicker a line, the larger the weight. Nothing is important yet.";
       ranked = found.synapses;
       set(rank, { max: ranked.length });
@@ -163,8 +163,8 @@ export function inside(parent, { choose }) {
         : `synapse ${chosen}`);
       draw(found, { inputs: digits ? 196 : 64, hidden: model.get("hidden"), layers: digits ? 2 : 1,
                     outputs: digits ? 10 : 2 }, chosen,
-           `The network of ${TITLES[method]}: its ${ranked.length} most important synapses, and how `
-           + "important the weights are that leave each input.");
+           `The network of ${TITLES[method]}: its ${ranked.length} most important synapses, and `
+           + "how important the weights are that leave each input.");
       set(hint, { hidden: chosen !== undefined });
       set(details, { hidden: chosen === undefined });
       if (chosen !== undefined) tell(found, method);

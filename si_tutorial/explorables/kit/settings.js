@@ -1,6 +1,6 @@
 // The playground's settings: their bounds, what is good, and the controls that set them.
 
-import { choice, follow, slider } from "./controls.js";
+import { button, choice, follow, put, slider } from "./controls.js";
 import { make, set } from "./dom.js";
 
 const METHODS = [["none", "none"], ["l2", "L2"], ["ewc", "EWC"], ["mas", "MAS"], ["si", "SI"],
@@ -25,7 +25,7 @@ export const FIELDS = {
 /** Values (log₁₀) at which each method works, measured over ten seeds. */
 export const GOOD = {
   plane: { l2: -2, ewc: 4, mas: -1, si: 0, damping: -1 },
-  digits: { l2: -2, ewc: 3, mas: -1, si: 0, damping: -2 },
+  digits: { l2: -1, ewc: 4, mas: -1, si: 0, damping: -2 },
 };
 
 const plain = (value) => {
@@ -48,6 +48,8 @@ export function settings(parent, model) {
     choice(box, model, "hidden", { label: "hidden units", options: same(HIDDEN) }),
     choice(box, model, "order", { label: "order of the tasks", options: same(ORDERS) }),
     choice(box, model, "speed", { label: "speed", options: same(SPEEDS) }));
+  button(box, "Draw other points and another start", () =>
+    put(model, "seed", (model.get("seed") + 1) % 1000));
   let sliders = [];
   const dress = () => {
     const method = model.get("method");

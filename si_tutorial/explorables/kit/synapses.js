@@ -6,7 +6,7 @@ import { range } from "./numbers.js";
 
 const [WIDTH, HEIGHT, TOP] = [360, 264, 30];
 
-/** Where units stand: inputs in a square, hidden layers in staggered columns, outputs at the right. */
+/** Where units stand: inputs in a square, hidden layers in staggered columns, outputs last. */
 function places({ inputs, hidden, layers, outputs }) {
   const side = Math.sqrt(inputs), cell = 132 / side, high = HEIGHT - TOP - 8;
   const column = (n, x, zigzag) => range(n).map((i) =>
@@ -65,15 +65,11 @@ export function network_view(parent, { choose }) {
   };
 }
 
-const short = (value) => {
-  const size = Math.abs(value);
-  return (size === 0 ? "0" : size < 1e-4 || size >= 1e5 ? value.toExponential(1)
-    : value.toPrecision(2).includes("e") ? value.toFixed(0) : Number(value.toPrecision(3)).toString())
+const short = (value, digits = 3) => {
+  const size = Math.abs(value), plain = size === 0 || (size >= 1e-4 && size < 1e5);
+  return (plain ? String(Number(value.toPrecision(digits))) : value.toExponential(1))
     .replace("-", "−");
 };
-
-const brief = (value) => (value < 1e-3 ? value.toExponential(0) : String(Number(value.toPrecision(1))))
-  .replace("-", "−");
 
 /** A spring from the anchor to the weight: the thicker, the harder it pulls. */
 function spring(svg, { weight, anchor, force, importance }) {
@@ -104,10 +100,12 @@ export function account_view(parent) {
                               margin: [44, 22, 10, 24], yLabel: "path integral ω" });
   const svg = make(parent, "svg", { viewBox: "0 0 360 68", role: "img" });
   return ({ account, spans, step }, method) => {
-    const { k, weight, anchor, importance, path, omega, now, force } = account;
-    const kept = method === "si" ? `Its account in this task: ω = ${short(omega)}. If the task ended `
-      + `now, its importance would be Ω = ${short(now)}.`
-      : `Its importance is Ω = ${short(importance)}. This method keeps no account on the way.`;
+    const { k, weight, anchor, importance, path, omega, now, force, ended } = account;
+    const kept = method === "si" && !ended
+      ? `Its account in this task: ω = ${short(omega)}. If the task ended now, its importance `
+        + `would be Ω = ${short(now)}.`
+      : `Its importance is Ω = ${short(importance)}${method === "si" ? ", the sum over the tasks"
+        : ". This method keeps no account on the way"}.`;
     words.textContent = `Synapse ${k}: weight ${short(weight)}, anchor ${short(anchor)}. ${kept} `
       + `Its spring pulls with force ${short(force)}.`;
     set(plot.svg, { display: method === "si" ? undefined : "none" });
@@ -115,13 +113,14 @@ export function account_view(parent) {
     const values = path.map(([, value]) => value);
     plot.ranges.x = [0, Math.max(step, 1)];
     plot.ranges.y = [Math.min(0, ...values), Math.max(1e-9, ...values) * 1.1];
-    plot.ground([], [[0, "0"], [plot.ranges.y[1] / 1.1, brief(plot.ranges.y[1] / 1.1)]]);
-    for (const [from, , task] of spans) {
+    plot.ground([], [[0, "0"], [plot.ranges.y[1] / 1.1, short(plot.ranges.y[1] / 1.1, 1)]]);
+    for (const [from, to, task] of spans) {
+      const part = path.filter(([at]) => at > from && at <= to);
+      plot.line([[from, 0], ...part], { stroke: "var(--si-orange)", "stroke-width": 2.5 });
       plot.line([[from, plot.ranges.y[0]], [from, plot.ranges.y[1]]],
                 { stroke: "var(--si-line)", "stroke-width": 1 });
       plot.text([from, plot.ranges.y[0]], `task ${task + 1}`, { dx: 3, dy: 16, anchor: "start" });
     }
-    plot.line(path, { stroke: "var(--si-orange)", "stroke-width": 2.5 });
     plot.describe(`The path integral of synapse ${k} over time, ending at ${short(omega)}.`);
     spring(svg, account);
     set(svg, { "aria-label": `The weight at ${short(weight)}, its anchor at ${short(anchor)} and `

@@ -2,12 +2,10 @@
 
 import { button, disable } from "./controls.js";
 import { make, set } from "./dom.js";
-import { range } from "./numbers.js";
 
 /** `play(what)` and `guide(number)` are called; `show` puts the buttons right. */
 export function transport(parent, { compact, play, guide, tour }) {
-  const top = compact ? null : make(parent, "div", { class: "play-top" });
-  const steps = compact ? [] : tour_of(top, tour, guide);
+  const steps = compact ? [] : tour_of(parent, tour, guide);
   const row = make(parent, "div", { class: "play-top", role: "group", "aria-label": "training" });
   let running = false;
   const press = (what) => () => {
@@ -19,14 +17,14 @@ export function transport(parent, { compact, play, guide, tour }) {
   const next = button(row, "Learn task 1", press("next"));
   const step = compact ? null : button(row, "One step", press("step"));
   button(row, "Start again", press("begin"));
-  const chips = compact ? null : make(top, "ol", { class: "play-tasks", "aria-label": "tasks" });
   return {
     show({ at, left, more, accuracy }, model, now) {
       running = now;
       const over = at >= 0 && !more && left === 0, tasks = accuracy[0].length;
       main.textContent = now ? "❚❚ Pause"
         : `▶ ${at < 0 ? "Train both" : over ? "Train again" : "Go on"}`;
-      next.textContent = over && compact ? "All tasks learned" : `Learn task ${Math.min(at + 2, tasks)}`;
+      next.textContent = over && compact ? "All tasks learned"
+        : `Learn task ${Math.min(at + 2, tasks)}`;
       disable(next, now || !more);
       if (compact) return;
       set(next, { hidden: at < 0 });
@@ -34,12 +32,6 @@ export function transport(parent, { compact, play, guide, tour }) {
         : `Task ${at + 1} once more`;
       disable(again, now);
       disable(step, now);
-      chips.replaceChildren();
-      for (const task of range(tasks)) {
-        const is = task === at ? "now" : task < at ? "done" : "to come";
-        make(chips, "li", { "data-is": is, "aria-current": is === "now" && "step" },
-             `task ${task + 1}`);
-      }
     },
   };
 }

@@ -42,8 +42,8 @@ export function trouble(found, { method, rate }) {
 const ADVICE = {
   weak: (name) => `Too weak: ${name} learns each task and loses old ones. A larger c would hold `
     + "them.",
-  strong: (name) => `Too strong: the springs of ${name} leave no room for the new task. A smaller c `
-    + "would let it in.",
+  strong: (name) => `Too strong: the springs of ${name} leave no room for the new task. A `
+    + "smaller c would let it in.",
   unstable: () => "Unstable: the steps are so large that the loss does not come to rest. Lower the "
     + "learning rate or c.",
   slow: () => "Too slow: the steps are so small that even plain training has not learned the task "
@@ -75,7 +75,8 @@ export function sentence(found, setting) {
   const scope = more ? `of ${at === 0 ? "it" : `the ${NUMBERS[at + 1]} tasks so far`}`
     : `of all ${NUMBERS[tasks]} tasks`;
   const result = `${more ? `After task ${at + 1}` : "After the last task"} plain training gets `
-    + `${plain} ${scope} right, ${method === "none" ? "and so does its twin" : `${name} ${other}`}.`;
+    + `${plain} ${scope} right, `
+    + (method === "none" ? "and so does its twin." : `${name} ${other}.`);
   return [result, loss(forgotten(found, 0)), wrong ? ADVICE[wrong](name) : ""]
     .filter(Boolean).join(" ");
 }

@@ -8,9 +8,9 @@ onmessage = ({ data }) => {
 };`;
 
 /**
- * `ask(message)` promises the answer of the session that \`serve\` starts; answers come in the
+ * `ask(message)` promises the answer of the session that `serve` starts; answers come in the
  * order of the messages. `address` is that of serve's own module, a data: URL, which a Worker made
- * from a Blob can import, from disk too. If the Worker cannot start, all is asked again in the page.
+ * from a Blob can import, from disk too. If it cannot start, all is asked again in the page.
  */
 export function workplace({ address, serve }) {
   const waiting = new Map();
