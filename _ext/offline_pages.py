@@ -13,10 +13,10 @@ from pathlib import Path
 
 UNWANTED = re.compile(r'<link rel="preload" as="font"[^>]*>\n?'
                       r"|<script>const THEBE_JS_URL.*?</script>\n?"
-                       r'|<script type="application/vnd.jupyter.widget-state\+json">.*?</script>\n?'
-                       r'|<script[^>]*src="[^"]*sphinx-thebe\.js[^"]*"[^>]*></script>\n?'
-                       r'| aria-label="Toggle hidden content"'
-                       r'|(?<=<div) role="list"(?= class="citation-list")', re.DOTALL)
+                      r'|<script type="application/vnd.jupyter.widget-state\+json">.*?</script>\n?'
+                      r'|<script[^>]*src="[^"]*sphinx-thebe\.js[^"]*"[^>]*></script>\n?'
+                      r'| aria-label="Toggle hidden content"'
+                      r'|(?<=<div) role="list"(?= class="citation-list")', re.DOTALL)
 
 
 def clean(app, exception):
