@@ -177,6 +177,20 @@ def opened(look, tmp_path):
     return go
 
 
+@pytest.fixture
+def light(look):
+    """For what depends on the width alone."""
+    if look.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"):
+        pytest.skip("the same as light")
+
+
+@pytest.fixture
+def once(look, light):
+    """For what does not depend on the look."""
+    if look.viewport_size["width"] < 600:
+        pytest.skip("the same in every look")
+
+
 def in_order(figure, look):
     shown = figure.evaluate("f => f.querySelector('.si-fig').outerHTML.replace("
                             "/<style>[^]*?<\\/style>/g, '')")
@@ -216,7 +230,7 @@ def test_one_button_and_a_network_forgets_while_the_other_remembers(opened, look
     in_order(figure, look)
 
 
-def test_everything_by_keyboard(opened, look):
+def test_everything_by_keyboard(light, opened, look):
     figure = opened()
     press(figure, look, "One step")
     figure.get_by_role("button", name="Go on with task 1").wait_for()
@@ -241,9 +255,7 @@ def test_everything_by_keyboard(opened, look):
 
 
 @pytest.mark.parametrize("method", ["none", "l2", "ewc", "mas", "joint"])
-def test_every_method_runs_and_says_how_it_went(opened, look, method):
-    if look.viewport_size["width"] < 600 or look.looks == "dark":
-        pytest.skip("the same in every look")
+def test_every_method_runs_and_says_how_it_went(once, opened, look, method):
     figure = opened(method="none" if method != "none" else "si")
     figure.locator(f"input[value={method}]").focus()
     look.keyboard.press("Space")
@@ -253,9 +265,7 @@ def test_every_method_runs_and_says_how_it_went(opened, look, method):
     in_order(figure, look)
 
 
-def test_the_tour_shows_too_weak_and_too_strong_which_is_the_target(opened, look):
-    if look.looks == "dark":
-        pytest.skip("the same as light")
+def test_the_tour_shows_too_weak_and_too_strong_which_is_the_target(light, opened, look):
     figure = opened()
     for name, words, count in (("1 Learn", "After task 1", [1, 1]),
                                ("2 Forget", "Plain training has forgotten task 1.", [1, 1]),
@@ -269,9 +279,7 @@ def test_the_tour_shows_too_weak_and_too_strong_which_is_the_target(opened, look
     in_order(figure, look)
 
 
-def test_too_large_steps_are_called_unstable_and_too_small_ones_slow(opened, look):
-    if look.viewport_size["width"] < 600 or look.looks == "dark":
-        pytest.skip("the same in every look")
+def test_too_large_steps_are_called_unstable_and_too_small_ones_slow(once, opened, look):
     figure = opened(log_rate=0.0)
     press(figure, look, "Train both")
     figure.locator(".si-said", has_text="Unstable:").wait_for(timeout=60_000)
@@ -280,7 +288,7 @@ def test_too_large_steps_are_called_unstable_and_too_small_ones_slow(opened, loo
     in_order(figure, look)
 
 
-def test_a_synapse_opens_its_account_by_click_and_by_key(opened, look):
+def test_a_synapse_opens_its_account_by_click_and_by_key(light, opened, look):
     figure = opened()
     press(figure, look, "Learn task 1")
     figure.get_by_role("button", name="Task 1 once more").wait_for(timeout=60_000)
@@ -297,7 +305,7 @@ def test_a_synapse_opens_its_account_by_click_and_by_key(opened, look):
     in_order(figure, look)
 
 
-def test_a_screen_reader_finds_names_and_words(opened, look):
+def test_a_screen_reader_finds_names_and_words(light, opened, look):
     figure = opened()
     to_the_end(figure, look)
     pictures = figure.locator("svg:not(.si-inside), canvas").all()
@@ -313,7 +321,7 @@ def test_a_screen_reader_finds_names_and_words(opened, look):
     assert small == []
 
 
-def test_where_no_worker_may_run_the_page_does_the_work(opened, look):
+def test_where_no_worker_may_run_the_page_does_the_work(once, opened, look):
     look.add_init_script("window.Worker = class { constructor() { throw new Error('no'); } };")
     figure = opened(compact=True)
     to_the_end(figure, look)
@@ -321,7 +329,7 @@ def test_where_no_worker_may_run_the_page_does_the_work(opened, look):
     in_order(figure, look)
 
 
-def test_a_worker_that_cannot_import_is_replaced(opened, look):
+def test_a_worker_that_cannot_import_is_replaced(once, opened, look):
     look.add_init_script("""window.Worker = class { postMessage({ id }) {
       setTimeout(() => this.onmessage({ data: { id, error: "no" } })); } terminate() {} };""")
     figure = opened(compact=True)
@@ -330,7 +338,7 @@ def test_a_worker_that_cannot_import_is_replaced(opened, look):
     assert look.errors == []
 
 
-def test_it_stops_out_of_sight_and_goes_on_in_sight(opened, look):
+def test_it_stops_out_of_sight_and_goes_on_in_sight(once, opened, look):
     figure = opened(speed="slow")
     press(figure, look, "Train both")
     look.wait_for_function("() => !document.querySelector('[aria-label*=\"over 0 steps\"]')")
@@ -344,7 +352,7 @@ def test_it_stops_out_of_sight_and_goes_on_in_sight(opened, look):
                            arg=stopped)
 
 
-def test_without_motion_a_task_is_one_step(opened, look):
+def test_without_motion_a_task_is_one_step(once, opened, look):
     look.emulate_media(reduced_motion="reduce")
     figure = opened(speed="slow")
     to_the_end(figure, look)
@@ -361,7 +369,7 @@ def chosen(figure):
                    for i in figure.locator(".play-settings input[type=range]").all()}
 
 
-def test_the_address_sets_the_playground_and_follows_it(opened, look):
+def test_the_address_sets_the_playground_and_follows_it(once, opened, look):
     figure = opened("#play=method:ewc,c:3,hidden:32,order:4-3-2-1,tasks:quadrants", address=True)
     words, numbers = chosen(figure)
     assert {"ewc", "32", "4 3 2 1", "quadrants"} <= set(words)
@@ -381,9 +389,7 @@ def test_the_address_sets_the_playground_and_follows_it(opened, look):
     "#play=__proto__:1,constructor:2,toString:si,method:constructor,c:--1,seed:0x10",
     "#play=tasks:digits,seed:99999,c:999999,xi:-999999", "#play=" + "a:1," * 5000,
     "#play=%3Cscript%3E,method:%00,order:1-1-1-1", "#play", "#play=", "#elsewhere"])
-def test_a_hostile_address_changes_nothing_but_known_settings_within_bounds(opened, look, hostile):
-    if look.viewport_size["width"] < 600 or look.looks == "dark":
-        pytest.skip("the same in every look")
+def test_a_hostile_address_changes_only_known_settings_within_bounds(once, opened, look, hostile):
     figure = opened(hostile, address=True)
     words, numbers = chosen(figure)
     assert {"islands", "64", "1 2 3 4"} <= set(words) and "si" in words
@@ -393,7 +399,7 @@ def test_a_hostile_address_changes_nothing_but_known_settings_within_bounds(open
     in_order(figure, look)
 
 
-def test_without_the_option_the_address_is_neither_read_nor_written(opened, look):
+def test_without_the_option_the_address_is_neither_read_nor_written(once, opened, look):
     figure = opened("#play=method:ewc,c:3")
     assert "si" in chosen(figure)[0]
     figure.locator("input[name=log_strength]").focus()
@@ -405,7 +411,7 @@ def test_without_the_option_the_address_is_neither_read_nor_written(opened, look
 # ----------------------------------------------------------------------- the digits
 
 
-def test_real_digits(opened, look):
+def test_real_digits(light, opened, look):
     figure = opened(figure=Playground.with_digits(speed="fast"))
     to_the_end(figure, look)
     plain, other = known(figure)

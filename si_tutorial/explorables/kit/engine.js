@@ -26,9 +26,10 @@ function begin(settings, sheet) {
     learners: ["none", settings.method].map((method) => learner(net, theta, method)),
     draw: uniform(2000 + settings.seed), mix: uniform(3000 + settings.seed),
     map: real ? null : { ...field(SIDE), place: room(net, SIDE * SIDE) },
-    shares: new Float64Array(net.length), fields: new Float64Array(kind.inputs), // importance, a part of the largest
+    // importance as a part of the largest: of each weight, and of all that leave an input
+    shares: new Float64Array(net.length), fields: new Float64Array(kind.inputs),
     at: -1, done: 0, left: 0, all: false, step: 0, stride: EVERY,
-    records: [], spans: [], matrix: [[], []], losses: [0, 0], broken: [false, false],
+    records: [], spans: [], matrix: [[], []], broken: [false, false],
   };
   measure(session);
   return session;
@@ -86,8 +87,6 @@ function train(session) {
     if (session.broken[i]) return;
     step(one, one.method === "joint" ? mixed(session) : batch, session.settings);
     session.broken[i] = !Number.isFinite(one.loss) || !Number.isFinite(one.theta[0]);
-    const kept = session.done === 0 ? 0 : 0.95; // a running mean over about 20 steps
-    session.losses[i] = kept * session.losses[i] + (1 - kept) * one.loss;
   });
   session.step += 1;
   session.done += 1;
@@ -190,8 +189,8 @@ function account(session, k) {
 }
 
 function look(session, want) {
-  const { at, done, left, all, step: steps, accuracy, matrix, spans, losses, broken } = session;
-  const shown = { at, done, left, all, step: steps, accuracy, matrix, spans, losses, broken,
+  const { at, done, left, all, step: steps, accuracy, matrix, spans, broken } = session;
+  const shown = { at, done, left, all, step: steps, accuracy, matrix, spans, broken,
                   budget: session.budget, guesses: session.guesses, more: more(session),
                   curves: session.records.map((record) => [record.step, record.accuracy]) };
   if (want.map && session.map) {

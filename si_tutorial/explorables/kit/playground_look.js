@@ -20,8 +20,10 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play h3 small { font-weight: 400; font-size: .86rem; color: var(--si-muted); }
 .si-fig.play .play-top { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
 .si-fig.play .si-main { padding: .5rem .95rem; font-size: 1rem; min-width: 8.4em; }
+.si-fig.play button[aria-disabled=true] { opacity: .5; cursor: default; }
 .si-fig.play .play-tour { display: flex; flex-wrap: wrap; gap: .35rem; align-items: center;
   margin: 0; padding: 0; list-style: none; font-size: .9rem; }
+.si-fig.play .play-tour::before { content: "Tour:"; }
 .si-fig.play .play-tour li { margin: 0; }
 .si-fig.play .play-tour button[aria-pressed=true] { border-color: var(--si-blue);
   box-shadow: inset 0 0 0 1px var(--si-blue); }

@@ -1,44 +1,47 @@
 // The playground's buttons: train, pause, a task, a step, start again, and the tour.
 
-import { button, disable } from "./controls.js";
+import { button } from "./controls.js";
 import { make, set } from "./dom.js";
+
+/** Puts a button out of use and leaves it the focus, which `disabled` would take away. */
+const rest = (node, off) => set(node, { "aria-disabled": off && "true" });
 
 /** `play(what)` and `guide(number)` are called; `show` puts the buttons right. */
 export function transport(parent, { compact, play, guide, tour }) {
   const steps = compact ? [] : tour_of(parent, tour, guide);
   const row = make(parent, "div", { class: "play-top", role: "group", "aria-label": "training" });
   let running = false;
-  const press = (what) => () => {
+  const press = (what) => ({ currentTarget }) => {
+    if (currentTarget.ariaDisabled === "true") return;
     steps.forEach((step) => set(step, { "aria-pressed": "false" }));
     play(what);
   };
-  const main = button(row, "Train both", () => press(running ? "pause" : "all")(), { main: true });
+  const main = button(row, "Train both", (event) =>
+    press(running ? "pause" : "all")(event), { main: true });
   const again = compact ? null : button(row, "Learn task 1", press("again"));
   const next = button(row, "Learn task 1", press("next"));
   const step = compact ? null : button(row, "One step", press("step"));
   button(row, "Start again", press("begin"));
   return {
-    show({ at, left, more, accuracy }, model, now) {
+    show({ at, left, more }, model, now) {
       running = now;
-      const over = at >= 0 && !more && left === 0, tasks = accuracy[0].length;
+      const over = at >= 0 && !more && left === 0;
       main.textContent = now ? "❚❚ Pause"
         : `▶ ${at < 0 ? "Train both" : over ? "Train again" : "Go on"}`;
-      next.textContent = over && compact ? "All tasks learned"
-        : `Learn task ${Math.min(at + 2, tasks)}`;
-      disable(next, now || !more);
+      next.textContent = more ? `Learn task ${at + 2}` : "No task left";
+      rest(next, now || !more);
       if (compact) return;
       set(next, { hidden: at < 0 });
       again.textContent = at < 0 ? "Learn task 1" : left > 0 ? `Go on with task ${at + 1}`
         : `Task ${at + 1} once more`;
-      disable(again, now);
-      disable(step, now);
+      rest(again, now);
+      rest(step, now);
     },
   };
 }
 
 function tour_of(parent, names, guide) {
   const list = make(parent, "ol", { class: "play-tour", "aria-label": "a tour of five steps" });
-  make(list, "li", {}, "Tour:");
   const steps = names.map((name, i) => {
     const step = button(make(list, "li"), `${i + 1} ${name}`, () => {
       steps.forEach((one) => set(one, { "aria-pressed": String(one === step) }));
