@@ -186,3 +186,66 @@ def test_what_the_square_of_a_batch_mean_is(size):
     drawn = [np.mean(batch) ** 2 for batch in itertools.product(gradients, repeat=size)]
     expected = (gradients**2).mean() / size + (1 - 1 / size) * gradients.mean() ** 2
     assert np.mean(drawn) == pytest.approx(expected)
+
+
+JACOBIAN_AT = random(24, seed=3)  # the weights at which the outputs are differentiated
+
+
+def outputs_and_slopes(x):
+    """z (3,) of one input, and j = ∂z/∂θ (3, 24), at `JACOBIAN_AT`."""
+    z = logits(JACOBIAN_AT, x)[0]
+    return z, torch.func.jacrev(lambda t: logits(t, x)[0])(JACOBIAN_AT)
+
+
+def answers(z):
+    """All y of three yes-or-no answers, with their probabilities."""
+    p = z.sigmoid()
+    for y in itertools.product((0.0, 1.0), repeat=3):
+        y = torch.tensor(y, dtype=z.dtype)
+        yield (p**y * (1 - p) ** (1 - y)).prod(), y
+
+
+def numbers(z):
+    """Three numbers around z, on the nodes of a quadrature that is exact for squares."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(3)
+    weights /= weights.sum()
+    for i in itertools.product(range(3), repeat=3):
+        yield weights[list(i)].prod(), z + torch.tensor(nodes[list(i)])
+
+
+LOG_P = {  # log p(y|z) and every y with its probability
+    "categorical": (lambda z, y: z.log_softmax(0)[y], lambda z: enumerate_classes(z)),
+    "bernoulli": (lambda z, y: -torch.nn.functional.binary_cross_entropy_with_logits(
+        z, y, reduction="sum"), answers),
+    "gaussian": (lambda z, y: -((y - z) ** 2).sum() / 2, numbers)}
+
+
+def enumerate_classes(z):
+    return ((p, y) for y, p in enumerate(z.softmax(0)))
+
+
+@verifies("eq-fisher-of-outputs", r"""
+\mathbb{E}_{y} \left( \frac{\partial \log p(y \mid x, \theta)}{\partial \theta_k} \right)^{\!2}
+= j_k^\top \,\mathrm{Cov}(y)\, j_k ,
+\qquad \mathrm{Cov}(y) =
+\begin{cases}
+\mathrm{diag}(p) - p\, p^\top & \text{one of } C \text{ classes,} \\
+\mathrm{diag}\bigl( p (1 - p) \bigr) & C \text{ answers, yes or no,} \\
+I & C \text{ numbers of variance } 1 .
+\end{cases}""")
+@pytest.mark.parametrize("likelihood", ["categorical", "bernoulli", "gaussian"])
+def test_the_fisher_of_a_weight_is_the_covariance_of_the_label_seen_through_the_outputs(likelihood):
+    x = random(1, 3, seed=4)
+    z, j = outputs_and_slopes(x)
+    log_p, every_y = LOG_P[likelihood]
+    looped = sum(p * grad(lambda t, y=y: log_p(logits(t, x)[0], y))(JACOBIAN_AT) ** 2
+                 for p, y in every_y(z))
+    p = z.softmax(0) if likelihood == "categorical" else z.sigmoid()
+    covariance = {"categorical": torch.diag(p) - torch.outer(p, p),
+                  "bernoulli": torch.diag(p * (1 - p)),
+                  "gaussian": torch.eye(3, dtype=p.dtype)}[likelihood]
+    torch.testing.assert_close(torch.einsum("ck,cd,dk->k", j, covariance, j), looped)
+    formula = {"categorical": lambda: formulas.categorical_fisher(p, j),
+               "bernoulli": lambda: formulas.bernoulli_fisher(p, j),
+               "gaussian": lambda: formulas.gaussian_fisher(j)}[likelihood]
+    torch.testing.assert_close(formula(), looped)
