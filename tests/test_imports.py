@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "si_tutorial"
 COMES_WITH = {"matplotlib": "seaborn", "ipywidgets": "anywidget", "traitlets": "anywidget",
-              "IPython": "anywidget"}
+              "IPython": "anywidget", "PIL": "seaborn"}
 LEVELS = [  # each may import from the ones before it
     {"formulas", "per_example", "networks", "datasets", "checkpoints", "conventions"},
     {"fisher", "quadratic"},
