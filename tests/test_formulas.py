@@ -60,8 +60,8 @@ def test_strength_one_restores_a_quadratic_loss_without_a_factor_one_half(h, sta
 
 
 @given(positive, numbers, positive)
-def test_damping_bounds_the_importance(omega, drift, damping):
-    assert 0 < formulas.importance(omega, drift, damping) <= omega / damping
+def test_damping_bounds_the_importance(omega, displacement, damping):
+    assert 0 < formulas.importance(omega, displacement, damping) <= omega / damping
 
 
 @pytest.mark.parametrize("settings", [

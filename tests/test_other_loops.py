@@ -161,8 +161,8 @@ def test_task_and_total_gradient_differ_by_a_known_amount(name):
     task, net, squares, reference["first"] = second_task("task")
     total, *_ = second_task("total")
     for n, p in net.named_parameters():
-        drift = p.detach() - task.anchor[n]
-        law = 0.7 * task.importance[n] * (drift**2 - squares[n])
+        displacement = p.detach() - task.anchor[n]
+        law = 0.7 * task.importance[n] * (displacement**2 - squares[n])
         torch.testing.assert_close(task.path_integral[n] - total.path_integral[n], law,
                                    rtol=1e-8, atol=1e-15)
     assert (task.path_integral["head.weight"] != total.path_integral["head.weight"]).all()

@@ -55,8 +55,8 @@ class Twin:
 
     def consolidate(self):
         for name, p in self.named.items():
-            drift = p.detach() - self.anchor[name]
-            self.importance[name] += self.omega[name] / (drift**2 + DAMPING)
+            displacement = p.detach() - self.anchor[name]
+            self.importance[name] += self.omega[name] / (displacement**2 + DAMPING)
             self.importance[name].clamp_(min=0)
             self.anchor[name] = p.detach().clone()
             self.omega[name] = torch.zeros_like(p)
@@ -451,9 +451,9 @@ def test_small_credits_of_narrow_parameters_add_up(dtype, strength):
     assert omega.min() > 1
     torch.testing.assert_close(si.path_integral["0"].double(), omega, rtol=1e-4, atol=0)
     si.consolidate()
-    drift = weights[0].detach().double() - start
-    torch.testing.assert_close(si.importance["0"].double(), omega / (drift**2 + 0.1), rtol=1e-4,
-                               atol=0)
+    displacement = weights[0].detach().double() - start
+    expected = omega / (displacement**2 + 0.1)
+    torch.testing.assert_close(si.importance["0"].double(), expected, rtol=1e-4, atol=0)
     assert si.importance["0"].dtype == torch.float32
 
 

@@ -19,9 +19,9 @@ class ShuffledSynapticIntelligence(SynapticIntelligence):
         super().__init__(network, **settings)
         self.seed = seed
 
-    def _share(self, name: str, drift: Tensor) -> Tensor:
-        share = super()._share(name, drift)
+    def _increment(self, name: str, displacement: Tensor) -> Tensor:
+        increment = super()._increment(name, displacement)
         place = list(self._params).index(name)
         generator = torch.Generator().manual_seed(1000 * self.seed + place)
-        order = torch.randperm(share.numel(), generator=generator).to(share.device)
-        return share.flatten()[order].view(share.shape)
+        order = torch.randperm(increment.numel(), generator=generator).to(increment.device)
+        return increment.flatten()[order].view(increment.shape)

@@ -29,12 +29,12 @@ export const credits = (places, hessian) => places.slice(1).map((place, t) => {
 function account(model) {
   const places = descent([model.get("start_x"), model.get("start_y")], H, model.get("rate"),
                          model.get("steps"));
-  const bricks = credits(places, H), end = places.at(-1), drift = minus(end, places[0]);
+  const bricks = credits(places, H), end = places.at(-1), displacement = minus(end, places[0]);
   const omega = [0, 1].map((k) => bricks.reduce((sum, brick) => sum + brick[k], 0));
   const damping = 10 ** model.get("log_damping");
   return { places, bricks, end, omega, sum: omega[0] + omega[1],
            drop: loss(places[0], H, ORIGIN) - loss(end, H, ORIGIN),
-           importance: omega.map((w, k) => w / (drift[k] ** 2 + damping)) };
+           importance: omega.map((w, k) => w / (displacement[k] ** 2 + damping)) };
 }
 
 /** The points of a coil from one place to another, `wide` to either side. */

@@ -4,7 +4,7 @@ import { frame } from "./kit/look.js";
 import { bars, buttons, follow, reset, slider, toggle } from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
 import { add, level_line, range, rotated, solve, times } from "./kit/numbers.js";
-import { best_strength, forgetting, joint_loss, second_drift } from "./kit/quadratic.js";
+import { best_strength, forgetting, joint_loss, second_displacement } from "./kit/quadratic.js";
 
 const NAMES = ["log_strength", "steep1", "flat1", "angle1", "steep2", "flat2", "angle2",
                "diagonal", "shift_x", "shift_y"];
@@ -26,7 +26,7 @@ function plane(stage, model) {
     reach: [-1.5, 1.5],
     move(x, y) { model.set("shift_x", x); model.set("shift_y", y); model.save_changes(); } });
   return ({ first, second, shift, importance }, strength, words) => {
-    const at = (c) => second_drift(second, shift, importance, c), here = at(strength);
+    const at = (c) => second_displacement(second, shift, importance, c), here = at(strength);
     const known = [[first[0][0], 0], [0, first[1][1]]];
     plot.clear();
     for (const value of [0.15, 0.6, 1.35]) {

@@ -29,13 +29,13 @@ class MemoryAwareSynapses(QuadraticPenalty):
 
         `batches` yields (x, y) of the task that ends, x a tensor or tuples and dicts of tensors,
         and `forward` returns the outputs `(batch, outputs)` of its head, whatever they mean; by
-        default the network itself. Raises FloatingPointError,
-        and changes nothing, if an importance or a weight is NaN or infinite; for other errors see
+        default the network itself. Raises FloatingPointError, and changes nothing, if an
+        importance or a weight is NaN or infinite; for other errors see
         `si_tutorial.fisher.fisher_information`.
         """
         self._begin_consolidation()
-        share = mean_over_processes(
+        increment = mean_over_processes(
             self._network, batches,
             lambda network, batches: output_sensitivity(network, batches, forward=forward))
-        return self._end_task({name: self.importance[name] + share[name] for name in share},
-                              self._params)
+        return self._end_task({name: self.importance[name] + added
+                               for name, added in increment.items()}, self._params)

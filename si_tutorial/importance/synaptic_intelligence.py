@@ -39,8 +39,8 @@ class SynapticIntelligence(QuadraticPenalty):
         ξ ≥ 0, in units of a squared parameter.
     clip : {"cumulative", "per_task", "none"}
         A parameter that raised the loss has ω < 0, and a negative importance would push it away
-        from its anchor. "cumulative" clips Ω at zero after each task's share is added, as the
-        authors' code does; "per_task" clips each share before it is added; "none" keeps signs.
+        from its anchor. "cumulative" clips Ω at zero after each task's increment is added, as the
+        authors' code does; "per_task" clips each increment before it is added; "none" keeps signs.
     gradient : {"task", "total", "independent"}
         Whose product with Δθ is summed. "task" is the paper's. "total" adds the penalty's own
         gradient, as much published code does: for showing what that changes. "independent" takes
@@ -153,17 +153,17 @@ class SynapticIntelligence(QuadraticPenalty):
         self._check_finite("the path integral", self.path_integral)
         importance = {}
         for name, p in self._params.items():
-            total = self.importance[name] + self._share(name, p - self.anchor[name])
+            total = self.importance[name] + self._increment(name, p - self.anchor[name])
             importance[name] = total.clamp(min=0) if self.clip == "cumulative" else total
         self._end_task(importance, self._params)
         for omega in self.path_integral.values():
             omega.zero_()
         return self
 
-    def _share(self, name, drift):
+    def _increment(self, name, displacement):
         """This task's ω / (Δ² + ξ); zero where a parameter neither moved nor earned anything."""
         omega = self.path_integral[name]
         if self.clip == "per_task":
             omega = omega.clamp(min=0)
-        share = formulas.importance(omega, drift, self.damping)
-        return torch.where((omega == 0) & (drift == 0), 0.0, share)
+        increment = formulas.importance(omega, displacement, self.damping)
+        return torch.where((omega == 0) & (displacement == 0), 0.0, increment)

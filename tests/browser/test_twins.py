@@ -49,7 +49,7 @@ def test_the_quadratic_case(js, _):
         "gradient_flow": (theta, first, shift, np.array([0, 0.1, 1, 7.0])),
         "path_integral": (first, theta),
         "importance": (first, theta, 0.01),
-        "second_drift": (second, shift, importance, c),
+        "second_displacement": (second, shift, importance, c),
         "forgetting": (first, second, shift, importance, c),
         "joint_loss": (first, second, shift, importance, c),
     }.items():

@@ -68,8 +68,9 @@ function sensitivity(one, data) {
 
 /** This task's ω / (Δ² + ξ); zero where a weight neither moved nor earned anything. */
 export function share(one, k, damping) {
-  const drift = one.theta[k] - one.anchor[k];
-  return one.path[k] === 0 && drift === 0 ? 0 : one.path[k] / (drift * drift + damping);
+  const displacement = one.theta[k] - one.anchor[k];
+  if (one.path[k] === 0 && displacement === 0) return 0;
+  return one.path[k] / (displacement * displacement + damping);
 }
 
 const ENDS = {

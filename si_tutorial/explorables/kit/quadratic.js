@@ -29,7 +29,7 @@ export const importance = (hessian, offset, damping) =>
   path_integral(hessian, offset).map((omega, k) => omega / (offset[k] ** 2 + damping));
 
 /** δ = (H₂ + 2c diag Ω)⁻¹ H₂ D. */
-export function second_drift(second_hessian, shift, importance_, strength) {
+export function second_displacement(second_hessian, shift, importance_, strength) {
   const [a, b] = second_hessian;
   const stiffness = [[a[0] + 2 * strength * importance_[0], a[1]],
                      [b[0], b[1] + 2 * strength * importance_[1]]];
@@ -37,10 +37,10 @@ export function second_drift(second_hessian, shift, importance_, strength) {
 }
 
 export const forgetting = (first_hessian, second_hessian, shift, importance_, strength) =>
-  loss(second_drift(second_hessian, shift, importance_, strength), first_hessian, [0, 0]);
+  loss(second_displacement(second_hessian, shift, importance_, strength), first_hessian, [0, 0]);
 
 export function joint_loss(first_hessian, second_hessian, shift, importance_, strength) {
-  const moved = second_drift(second_hessian, shift, importance_, strength);
+  const moved = second_displacement(second_hessian, shift, importance_, strength);
   return loss(moved, first_hessian, [0, 0]) + loss(moved, second_hessian, shift);
 }
 
