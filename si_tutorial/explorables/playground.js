@@ -67,6 +67,7 @@ function order_for(model) {
 function display(model, { say, check }, parts, state) {
   const troubles = new Set();
   return (answer, running) => {
+    if (!state.last && !answer.scene) return; // still about the session before this one
     const last = state.last = { ...state.last, ...answer };
     const setting = { method: model.get("method"), rate: 10 ** model.get("log_rate") };
     const wrong = trouble(last, setting), words = sentence(last, setting);
