@@ -67,13 +67,15 @@ function order_for(model) {
 function display(model, { say, check }, parts, state) {
   const troubles = new Set();
   return (answer, running) => {
+    if (!state.last && !answer.scene) return; // still about the session before this one
     const last = state.last = { ...state.last, ...answer };
     const setting = { method: model.get("method"), rate: 10 ** model.get("log_rate") };
     const wrong = trouble(last, setting), words = sentence(last, setting);
     if (wrong === "weak" || wrong === "strong") troubles.add(wrong);
     check(troubles.size === 2);
     const stopped = last.done === 0 && last.left === 0 && !running;
-    if (state.changed) say(CHANGED);
+    if (state.mute) say(state.tour);
+    else if (state.changed) say(CHANGED);
     else if (state.tour) say(stopped ? `${state.tour} ${words}` : state.tour);
     else say(words);
     parts.forEach((part) => part.show(last, model, running));
@@ -92,7 +94,7 @@ function actions(model, work, state, hold) {
   }
   async function play(what) {
     const { last } = state, mine = ++state.turn;
-    Object.assign(state, { tour: "", changed: false });
+    Object.assign(state, { tour: "", changed: false, mute: false });
     if (what === "begin") return begin();
     if (what === "pause") {
       work.halt();
@@ -105,8 +107,10 @@ function actions(model, work, state, hold) {
     const [, traits, second, words] = TOUR[number], mine = ++state.turn;
     set_all(model, { ...TOUR_SETTING, ...traits }, hold);
     state.tour = words;
+    state.mute = true; // a task that is learned at once on the way is not told about
     await begin();
     if (second && mine === state.turn) await work.ask({ learn: "again", advance: 1000 });
+    state.mute = false;
     return mine === state.turn && work.learn(second ? "next" : "again"); // no other was pressed
   }
   return { begin, play, guide };
@@ -144,7 +148,7 @@ function render({ model, el }) {
   const { root, stage, panel } = figure;
   make(root, "style", {}, STYLE);
   root.classList.add("play");
-  const state = { last: null, synapse: -1, tour: "", changed: false, turn: 0 };
+  const state = { last: null, synapse: -1, tour: "", changed: false, turn: 0, mute: false };
   const hold = { on: false };
   const parts = [];
   const work = conductor(root, workplace({ address, serve }), {
