@@ -409,7 +409,8 @@ def test_numbers_in_an_address_are_brought_within_their_bounds(browser):
               parse("#play=seed:-3,c:,xi:1e2,rate: 1,c:0x1", FIELDS)];
     }""", [bundle(FOLDER / "kit/address.js"), bundle(FOLDER / "kit/settings.js")])
     page.close()
-    assert found == [{"log_strength": 6, "log_damping": -4, "seed": 999, "log_rate": 0}, {"seed": 0}]
+    assert found == [{"log_strength": 6, "log_damping": -4, "seed": 999, "log_rate": 0},
+                     {"seed": 0}]
 
 
 def test_without_the_option_the_address_is_neither_read_nor_written(once, opened, look):
