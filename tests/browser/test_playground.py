@@ -399,6 +399,20 @@ def test_a_hostile_address_changes_only_known_settings_within_bounds(once, opene
     in_order(figure, look)
 
 
+def test_numbers_in_an_address_are_brought_within_their_bounds(browser):
+    page = browser.new_page()
+    found = page.evaluate("""async ([address, settings]) => {
+      const load = (text) => import(URL.createObjectURL(
+        new Blob([text], { type: "text/javascript" })));
+      const [{ parse }, { FIELDS }] = [await load(address), await load(settings)];
+      return [parse("#play=c:999999,xi:-999999,seed:5000.5,rate:0.25", FIELDS),
+              parse("#play=seed:-3,c:,xi:1e2,rate: 1,c:0x1", FIELDS)];
+    }""", [bundle(FOLDER / "kit/address.js"), bundle(FOLDER / "kit/settings.js")])
+    page.close()
+    assert found == [{"log_strength": 6, "log_damping": -4, "seed": 999, "log_rate": 0},
+                     {"seed": 0}]
+
+
 def test_without_the_option_the_address_is_neither_read_nor_written(once, opened, look):
     figure = opened("#play=method:ewc,c:3")
     assert "si" in chosen(figure)[0]
