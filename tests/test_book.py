@@ -115,7 +115,7 @@ def test_titles_differ_and_chapters_are_numbered():
 def test_every_table_is_made_by_the_one_function_and_every_picture_too(page):
     text = (HTML / f"{page}.html").read_text(encoding="utf-8")
     assert 'class="dataframe"' not in text and "data:image/png" not in re.sub(
-        r'<figure class="si-figure">.*?</figure>', "", text, flags=re.DOTALL)
+        r'<figure class="si-figure">.*?</figure>|<script.*?</script>', "", text, flags=re.DOTALL)
 
 
 @pytest.mark.built

@@ -80,7 +80,8 @@ window.measure = (() => {
       const [r, g, b, a = 1] = color.match(/[\d.]+/g).map(Number);
       return a > 0.5 && 0.2126 * r + 0.7152 * g + 0.0722 * b > 128;
     };
-    return inArticle("*").filter((e) => seen(e) && e.clientWidth * e.clientHeight > 2000
+    const grounds = "*:not(a.sd-btn, button)";  // these may stand out
+    return inArticle(grounds).filter((e) => seen(e) && e.clientWidth * e.clientHeight > 2000
       && light(getComputedStyle(e).backgroundColor)).map(name);
   }
 
@@ -103,6 +104,7 @@ window.measure = (() => {
   /** Pictures without a sentence that stands for them. */
   function wordless() {
     return inArticle("img, svg, canvas").filter((e) => {
+      if (e.parentElement.closest("svg")) return false;  // a part of a drawing that has words
       if (e.closest("[aria-hidden=true]:not(svg), button")) return false;
       const words = e.closest("[role=img]")?.ariaLabel ?? e.alt ?? e.getAttribute("aria-label");
       return seen(e) && ((words ?? "").split(/\s+/).length < 6

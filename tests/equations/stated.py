@@ -307,6 +307,7 @@ STATED = {
 ASSUMED = {
     # letters
     r"g_k = \partial L / \partial \theta_k": "the gradient",
+    r"j_k = \partial z / \partial \theta_k": "the slopes of the outputs",
     r"H_{jk} = \partial^2 L / \partial\theta_j\, \partial\theta_k": "the Hessian",
     r"\dot\theta = d\theta/dt": "the velocity",
     r"\Delta_k = \theta_k(T) - \theta_k(0)": "the displacement",

@@ -160,8 +160,10 @@ def test_the_squares_of_a_layer_are_one_matrix_product():
 
 
 @verifies("eq-sum-of-parabolas", r"""
-\sum_s F^s\, (\theta - \theta^s)^2 = A\, (\theta - b)^2 + \mathrm{const},
-\qquad A = \sum_s F^s , \quad b = \frac1A \sum_s F^s\, \theta^s .""")
+\begin{aligned}
+\sum_s F^s\, (\theta - \theta^s)^2 &= A\, (\theta - b)^2 + \mathrm{const}, \\
+A = \sum_s F^s , \quad b &= \frac1A \sum_s F^s\, \theta^s .
+\end{aligned}""")
 def test_parabolas_add_up_to_a_parabola():
     make = np.random.default_rng(0)
     fisher, ends, theta = make.random(5), make.normal(size=5), np.linspace(-3, 3, 50)
@@ -225,14 +227,16 @@ def enumerate_classes(z):
 
 
 @verifies("eq-fisher-of-outputs", r"""
+\begin{aligned}
 \mathbb{E}_{y} \left( \frac{\partial \log p(y \mid x, \theta)}{\partial \theta_k} \right)^{\!2}
-= j_k^\top \,\mathrm{Cov}(y)\, j_k ,
-\qquad \mathrm{Cov}(y) =
+&= j_k^\top \,\mathrm{Cov}(y)\, j_k , \\
+\mathrm{Cov}(y) &=
 \begin{cases}
 \mathrm{diag}(p) - p\, p^\top & \text{one of } C \text{ classes,} \\
 \mathrm{diag}\bigl( p (1 - p) \bigr) & C \text{ answers, yes or no,} \\
 I & C \text{ numbers of variance } 1 .
-\end{cases}""")
+\end{cases}
+\end{aligned}""")
 @pytest.mark.parametrize("likelihood", ["categorical", "bernoulli", "gaussian"])
 def test_the_fisher_of_a_weight_is_the_covariance_of_the_label_seen_through_the_outputs(likelihood):
     x = random(1, 3, seed=4)

@@ -4,10 +4,10 @@ import sys
 import types
 
 import pytest
-import torch
 from moments import TINY, digits
 
 from equations.quoting import verifies
+from si_tutorial import checkpoints
 from si_tutorial.experiments import protocols, runs
 
 
@@ -21,8 +21,9 @@ def test_the_published_correlation_is_that_of_the_accounts(tmp_path, monkeypatch
         monkeypatch.setattr(runs, cached.__name__, cached.__wrapped__)  # without its memory
     run = protocols.authors(TINY).replace(correlate=True)
     record = runs.execute(run, checkpoints=tmp_path)
-    accounts = [torch.load(tmp_path / f"{run.key}.task{task}.pt", weights_only=True)
-                ["body.0.weight"].flatten().double() for task in range(run.data.tasks)]
+    notes = [checkpoints.load(tmp_path / f"{run.key}.task{task}.pt")
+             for task in range(run.data.tasks)]
+    accounts = [note["omega"]["body.0.weight"].flatten().double() for note in notes]
     for mu, first in enumerate(accounts):
         for nu, second in enumerate(accounts):
             a, b = first - first.mean(), second - second.mean()

@@ -45,12 +45,14 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 .si-fig svg { display: block; width: 100%; height: auto; overflow: hidden; }
 .si-fig svg text { fill: var(--si-text); font: 13px system-ui, sans-serif;
   paint-order: stroke; stroke: var(--si-back); stroke-width: 4px; stroke-linejoin: round; }
+.si-fig .si-panel svg text { font-size: 14.4px; } /* a narrow column shows drawings smaller */
 .si-fig svg .si-level { fill: none; stroke: color-mix(in srgb, var(--si-text) 36%, transparent);
   stroke-width: 1.2; }
 .si-fig svg .si-handle { cursor: grab; touch-action: none; }
 .si-fig svg .si-handle:active { cursor: grabbing; }
 .si-fig svg .si-grip { stroke: var(--si-back); stroke-width: 2.5; }
-.si-fig svg .si-handle:focus { outline: none; }
+.si-fig svg .si-handle:focus-visible { outline: 2px solid var(--si-blue); outline-offset: 1px; }
+.si-fig svg .si-handle:focus:not(:focus-visible) { outline: none; }
 .si-fig svg .si-handle:focus-visible .si-halo { stroke: var(--si-text); stroke-width: 2.5; }
 .si-fig :is(input, button, summary):focus-visible { outline: 3px solid var(--si-blue);
   outline-offset: 2px; }

@@ -15,9 +15,9 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .si-stage { display: flex; flex-direction: column; gap: .6rem; }
 .si-fig.play .si-said { align-self: stretch; min-height: 8.2em; }
 .si-fig.play .si-panel { gap: 1.1rem; }
-.si-fig.play h3 { font: inherit; font-weight: 600; margin: 0 0 .35rem; padding: 0; border: 0;
+.si-fig.play h2 { font: inherit; font-weight: 600; margin: 0 0 .35rem; padding: 0; border: 0;
   color: inherit; }
-.si-fig.play h3 small { font-weight: 400; font-size: .86rem; color: var(--si-muted); }
+.si-fig.play h2 small { font-weight: 400; font-size: .86rem; color: var(--si-muted); }
 .si-fig.play .play-top { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
 .si-fig.play .si-main { padding: .5rem .95rem; font-size: 1rem; min-width: 8.4em; }
 .si-fig.play button[aria-disabled=true] { opacity: .5; cursor: default; }
@@ -46,7 +46,7 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .play-settings { display: grid; gap: .9rem 1.6rem;
   grid-template-columns: minmax(0, 1fr);
   padding: .8rem .9rem; border-radius: 8px; background: var(--si-faint); }
-.si-fig.play .play-settings > h3 { margin: 0; }
+.si-fig.play .play-settings > h2 { margin: 0; }
 .si-fig.play .play-settings button, .si-fig.play .play-settings .si-choice label {
   background: var(--si-back); }
 .si-fig.play .play-settings .si-choice label:has(:checked) { background: #0173b2; }
@@ -63,7 +63,7 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
   .si-fig.play .play-curves { grid-template-columns: repeat(var(--play-tasks, 4), minmax(0, 1fr)); }
   .si-fig.play .play-settings, .si-fig.play .play-inside, .si-fig.play .play-matrices {
     grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  .si-fig.play .play-settings > h3 { grid-column: 1 / -1; }
+  .si-fig.play .play-settings > h2 { grid-column: 1 / -1; }
 }
 @container (max-width: 480px) {
   .si-fig.play .play-two { gap: .6rem; }

@@ -62,7 +62,7 @@ export function scenes(parent, { compact }) {
 /** Accuracy on every task over time. */
 export function curves(parent) {
   const section = make(parent, "section");
-  const head = make(section, "h3", {}, "Accuracy on every task ");
+  const head = make(section, "h2", {}, "Accuracy on every task ");
   make(head, "small", {}, "over the steps. The dark strip is the task’s own training, the dashed "
     + "line is guessing.");
   const box = make(section, "div", { class: "play-curves" });
@@ -102,7 +102,7 @@ export function curves(parent) {
 /** What was right after each task. */
 export function matrices(parent) {
   const section = make(parent, "section");
-  make(make(section, "h3", {}, "What was right after each task "), "small", {},
+  make(make(section, "h2", {}, "What was right after each task "), "small", {},
        "for the tasks seen, in percent");
   const pair = make(section, "div", { class: "play-matrices" });
   const sides = SIDES.map(() => {
@@ -128,7 +128,7 @@ export function matrices(parent) {
 /** The network, and the account of one synapse. */
 export function inside(parent, { choose }) {
   const section = make(parent, "section");
-  const head = make(section, "h3", {}, "Inside the network on the right ");
+  const head = make(section, "h2", {}, "Inside the network on the right ");
   const note = make(head, "small");
   const box = make(section, "div", { class: "play-inside" });
   const left = make(box, "div"), right = make(box, "div");

@@ -37,7 +37,7 @@ const plain = (value) => {
 /** The panel; a slider that means nothing for the method chosen is not there. */
 export function settings(parent, model) {
   const box = make(parent, "section", { class: "play-settings", "aria-label": "settings" });
-  make(box, "h3", {}, "Settings");
+  make(box, "h2", {}, "Settings");
   const options = model.get("images") ? TASKS : TASKS.slice(0, 2);
   const shown = [
     choice(box, model, "method", { label: "method of the copy on the right", options: METHODS }),
