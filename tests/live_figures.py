@@ -5,9 +5,8 @@ import importlib
 
 import numpy as np
 
-from si_tutorial.explorables.flipbook import flipbook
+from si_tutorial.explorables.flipbook import Page, flipbook
 from si_tutorial.explorables.published import summaries
-from si_tutorial.figures import Shown
 
 FIGURES = {
     "account_steps": "AccountSteps", "best_c": "BestC", "draw_a_path": "DrawAPath",
@@ -81,5 +80,5 @@ PNG = base64.b64decode(
 
 
 def picture(method, task):
-    return Shown(PNG, alt=f"four pixels made up for a test of {method}, task {task}",
+    return Page(PNG, alt=f"four pixels made up for a test of {method}, task {task}",
                  caption=f"What {method} says about task {task}, in four pixels.")

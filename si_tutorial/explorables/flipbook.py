@@ -3,12 +3,21 @@
 import base64
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from traitlets import Dict, List, Unicode
 
 from si_tutorial.explorables.explorable import Explorable, bundle
-from si_tutorial.figures import Shown
+
+
+@dataclass(frozen=True)
+class Page:
+    """One picture, its caption, and what it shows in words."""
+
+    png: bytes
+    alt: str
+    caption: str
 
 
 class Flipbook(Explorable):
@@ -25,7 +34,7 @@ class Flipbook(Explorable):
     chosen = Dict().tag(sync=True)
 
 
-def flipbook(draw: Callable[..., Shown], *, question: str, goal: str = "",
+def flipbook(draw: Callable[..., Page], *, question: str, goal: str = "",
              reached: Mapping | None = None, across: str = "", up: str = "",
              **settings: Sequence) -> Flipbook:
     """All pictures `draw(**values)`, for every combination of the values that settings list.
