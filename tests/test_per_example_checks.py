@@ -62,11 +62,11 @@ def test_what_was_compiled_and_run_before(how):
 def test_compiled_code_where_pytorch_cannot_be_told_to_leave_it(monkeypatch):
     """Before PyTorch 2.6: the layers are not seen, and autograd serves."""
     network, x = two_layers()
-    monkeypatch.setattr(torch._functorch.config, "donated_buffer", False)  # as it was then
-    ready = compiled(network, "network")
     monkeypatch.delattr(torch.compiler, "set_stance")
-    assert_same(fisher_information(network, batches(x), forward=ready),
-                naive_fisher(network, x, forward=plain(network)))
+    with torch._functorch.config.patch(donated_buffer=False):  # as it was then
+        ready = compiled(network, "network")
+        assert_same(fisher_information(network, batches(x), forward=ready),
+                    naive_fisher(network, x, forward=plain(network)))
     torch._dynamo.reset()
 
 
