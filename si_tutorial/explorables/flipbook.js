@@ -29,7 +29,7 @@ function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
     name: "flipbook", question: model.get("question"), goal: model.get("goal") });
   make(stage, "p", {}, model.get("up"));
-  const image = make(stage, "img", { style: "display: block; width: 100%; background: white; "
+  const image = make(stage, "img", { style: "display: block; width: 100%; "
     + "border-radius: 4px; margin: 0" });
   make(stage, "p", { style: "text-align: right" }, model.get("across"));
   image.addEventListener("load", () => {

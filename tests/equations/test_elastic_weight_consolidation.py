@@ -228,9 +228,9 @@ def enumerate_classes(z):
 
 @verifies("eq-fisher-of-outputs", r"""
 \begin{aligned}
-\mathbb{E}_{y} \left( \frac{\partial \log p(y \mid x, \theta)}{\partial \theta_k} \right)^{\!2}
-&= j_k^\top \,\mathrm{Cov}(y)\, j_k , \\
-\mathrm{Cov}(y) &=
+&\mathbb{E}_{y} \left( \frac{\partial \log p(y \mid x, \theta)}{\partial \theta_k} \right)^{\!2}
+= j_k^\top \,\mathrm{Cov}(y)\, j_k , \\
+&\mathrm{Cov}(y) =
 \begin{cases}
 \mathrm{diag}(p) - p\, p^\top & \text{one of } C \text{ classes,} \\
 \mathrm{diag}\bigl( p (1 - p) \bigr) & C \text{ answers, yes or no,} \\
