@@ -30,7 +30,7 @@ function render({ model, el }) {
     name: "flipbook", question: model.get("question"), goal: model.get("goal") });
   make(stage, "p", {}, model.get("up"));
   const image = make(stage, "img", { style: "display: block; width: 100%; "
-    + "border-radius: 4px; margin: 0" });
+    + "background: none; border-radius: 4px; margin: 0" });
   make(stage, "p", { style: "text-align: right" }, model.get("across"));
   image.addEventListener("load", () => {
     const small = image.naturalWidth < 100;
