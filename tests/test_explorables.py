@@ -1,11 +1,13 @@
 """The interactive figures, with a kernel (callbacks run in this process) and without one."""
 
 import re
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 import traitlets
 
+from si_tutorial import explorables, figures
 from si_tutorial.explorables.explorable import bundle
 from si_tutorial.explorables.quadratic_bowl import QuadraticBowl
 from si_tutorial.explorables.training_panel import TrainingPanel
@@ -115,3 +117,14 @@ def test_a_circle_of_modules_is_refused_with_its_names(tmp_path):
     (tmp_path / "b.js").write_text('import "./a.js";\n')
     with pytest.raises(ValueError, match=r"a\.js imports b\.js imports a\.js"):
         bundle(tmp_path / "a.js")
+
+
+def test_a_method_has_the_colour_that_it_has_in_the_figures():
+    folder = Path(explorables.__file__).parent
+    look, explorer = ((folder / name).read_text("utf-8")
+                      for name in ("kit/look.js", "method_explorer.js"))
+    hues = dict(re.findall(r"(--si-\w+): (#\w{6})", look.partition("html[data-theme")[0]))
+    shown = re.search(r"const COLORS = \{(.*?)\}", explorer, re.DOTALL)[1]
+    found = {(quoted or bare): hues[hue] for quoted, bare, hue in re.findall(
+        r'(?:"([^"]+)"|(\w+)): "var\((--si-\w+)\)"', shown)}
+    assert found == figures.COLORS

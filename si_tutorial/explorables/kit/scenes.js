@@ -10,7 +10,7 @@ import { account_view, network_view } from "./synapses.js";
 import { NAMES, TITLES, describe, knows, mean, percent } from "./verdict.js";
 
 const COLORS = { plain: "var(--si-red)", none: "var(--si-red)", si: "var(--si-blue)",
-                 ewc: "var(--si-orange)", mas: "var(--si-purple)", l2: "var(--si-grey)",
+                 ewc: "var(--si-gold)", mas: "var(--si-purple)", l2: "var(--si-grey)",
                  joint: "var(--si-green)" };
 const SIDES = [0, 1];
 const method_of = (model, side) => (side ? model.get("method") : "plain");
