@@ -61,15 +61,24 @@ def test_nothing_is_wanted_twice_and_all_in_its_own_store(name):
         assert {run.experiment for run in wanted} == {name}
 
 
+def place(run):
+    return run.data.scenario, run.method.name
+
+
 @TUNED_ONES
 def test_every_method_has_the_same_number_of_tuning_runs_in_each_scenario(name):
     wanted = followed(name)[0][-1]
     tuning = [run for run in wanted if run.data.held_out]
     counts = collections.Counter((run.data.scenario, run.method.name) for run in tuning)
-    assert counts == {(scenario, method): 10 for scenario in TUNED[name] for method in PENALISED}
-    for method, strengths in protocols.STRENGTHS[wanted[0].data.sequence].items():
-        assert len(set(strengths)) == 5 and {
-            run.method.strength for run in tuning if run.method.name == method} == set(strengths)
+    # two seeds of nine strengths
+    assert counts == {(scenario, method): 18 for scenario in TUNED[name] for method in PENALISED}
+    for (_, method), group in itertools.groupby(
+            sorted(tuning, key=place), key=place):
+        first = protocols.STRENGTHS[wanted[0].data.sequence][method]
+        tried = {run.method.strength for run in group}
+        second = tried - set(first)
+        assert len(first) == 5 and len(second) == 4 and tried > set(first)
+        assert any(second == set(protocols.finer(strength)) for strength in first)
 
 
 @EVERY
@@ -100,10 +109,16 @@ def test_every_method_is_reported_from_the_same_seeds_at_one_strength(name):
 
 def test_before_a_method_is_tuned_it_is_not_reported():
     base = protocols.SPLIT
-    all_but_one = [made_up(run) for run in protocols.tuning(base)
-                   if (run.method.name, run.seed) != ("SI", 1001)]
-    wanted = {run.method.name for run in protocols.reported(base, all_but_one, 3)}
-    assert wanted == set(METHODS) - {"SI"}
+    first = [made_up(run) for run in protocols.tuning(base)]
+    both = first + [made_up(run) for run in set(protocols.tuning(base, first))
+                    - {Run.of(record) for record in first}]
+    for records, rounds in ((first, 1), (both, 2)):
+        all_but_one = [record for record in records
+                       if (record["method"], record["seed"]) != ("SI", 1001)]
+        wanted = {run.method.name for run in protocols.reported(base, all_but_one, 3)}
+        assert wanted == set(METHODS) - {"SI"}
+        assert set(protocols.tuned(base, records, rounds)) == set(PENALISED)
+    assert protocols.tuned(base, first) == {}  # the second round is still to come
     assert {run.method.name for run in protocols.reported(base, [], 3)} == {"fine-tuning", "joint"}
 
 
@@ -128,25 +143,41 @@ def test_the_authors_settings_are_among_the_runs():
 BASE = protocols.SPLIT
 
 
-def tuning_records(method, scores):
-    """Strength → the accuracies of its two seeds."""
+def tuning_records(method, scores, first=()):
+    """Strength → the accuracies of its two seeds; of the first round, or of both after `first`."""
     return [record(run, scores[run.method.strength][protocols.TUNING_SEEDS.index(run.seed)])
-            for run in protocols.tuning(BASE) if run.method.name == method]
+            for run in protocols.tuning(BASE, first) if run.method.name == method]
 
 
 @pytest.mark.parametrize("best", protocols.STRENGTHS["split"]["MAS"])
 def test_tuning_picks_the_best_mean_wherever_it_lies(best):
     scores = {c: (0.9, 0.1) for c in protocols.STRENGTHS["split"]["MAS"]} | {best: (0.6, 0.5)}
-    assert protocols.tuned(BASE, tuning_records("MAS", scores)) == {"MAS": best}
+    first = tuning_records("MAS", scores)
+    assert protocols.tuned(BASE, first, rounds=1) == {"MAS": best}
+    assert protocols.tuned(BASE, first) == {}
+    for better in (best, *protocols.finer(best)):
+        second = scores | {c: (0.4, 0.4) for c in protocols.finer(best)}
+        second[better] = (0.7, 0.6) if better != best else second[best]
+        assert protocols.tuned(BASE, tuning_records("MAS", second, first)) == {"MAS": better}
+
+
+def test_the_second_round_lies_within_the_steps_of_the_first():
+    assert protocols.finer(1.0) == (0.31, 0.56, 1.8, 3.2)
+    for strengths in protocols.STRENGTHS["split"].values():
+        for strength in strengths:
+            tried = sorted((strength / 10, *protocols.finer(strength), strength, 10 * strength))
+            factors = [b / a for a, b in itertools.pairwise(tried)]
+            assert max(factors) < 3.3 and max(factors[1:-1]) < 1.83  # in the middle 1.8, rounded
 
 
 def test_a_failed_run_counts_as_zero():
     low, _, _, _, high = strengths = protocols.STRENGTHS["split"]["L2"]
     scores = {c: (0.4, 0.4) for c in strengths} | {low: (0.5, 0.5), high: (0.99, None)}
-    assert protocols.tuned(BASE, tuning_records("L2", scores)) == {"L2": low}
-    assert protocols.tuned(BASE, tuning_records("L2", scores | {high: (0.99, 0.1)})) == {"L2": high}
+    failing = scores | {high: (0.99, 0.1)}
+    assert protocols.tuned(BASE, tuning_records("L2", scores), rounds=1) == {"L2": low}
+    assert protocols.tuned(BASE, tuning_records("L2", failing), rounds=1) == {"L2": high}
     every = {c: (None, None) for c in strengths}
-    assert protocols.tuned(BASE, tuning_records("L2", every))["L2"] in strengths
+    assert protocols.tuned(BASE, tuning_records("L2", every), rounds=1)["L2"] in strengths
 
 
 def test_tuning_looks_at_its_own_runs_alone():
@@ -157,7 +188,7 @@ def test_tuning_looks_at_its_own_runs_alone():
         *protocols.seeds(protocols.authors(BASE), 3), protocols.authors(BASE).replace(tasks=4),
         protocols.authors(BASE).replace(seed=1000, held_out=5),
         protocols.authors(BASE).replace(seed=1000, scenario="class", held_out=10_000))]
-    assert protocols.tuned(BASE, records + [record(run, 1.0) for run in other]) == {
+    assert protocols.tuned(BASE, records + [record(run, 1.0) for run in other], rounds=1) == {
         "SI": strengths[-1]}
 
 

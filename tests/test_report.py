@@ -86,12 +86,19 @@ def test_settings_are_told_apart_by_everything_but_the_seed():
     assert report.label(protocols.in_scenario(SI, "class")) == "SI"  # there they always are
 
 
+def tuned_to(base, best):
+    """Made-up lines of both rounds of tuning, of which the strength `best(method)` is the best."""
+    records = []
+    for _ in range(2):
+        records = [line(run, score, score) for run in protocols.tuning(base, records)
+                   for score in [0.9 if run.method.strength == best(run.method.name) else 0.2]]
+    return records
+
+
 def test_the_strength_chosen_is_the_one_that_tuning_liked_best():
     records = []
     for scenario, best in (("task", 0.1), ("class", 10.0)):
-        for run in protocols.tuning(protocols.in_scenario(BASE, scenario)):
-            score = 0.9 if run.method.strength == best else 0.2
-            records.append(line(run, score, score))
+        records += tuned_to(protocols.in_scenario(BASE, scenario), lambda method: best)
     table = report.chosen("split-mnist", records)
     assert table.loc["SI"].to_dict() == {"task": 0.1, "class": 10.0}
     assert table.loc["MAS"].to_dict() == {"task": 0.1, "class": 10.0}
@@ -137,8 +144,7 @@ def test_a_readable_table_shows_every_setting_and_no_blank_as_a_number():
 def test_at_tuned_strength_are_all_seeds_of_the_best_strength_and_no_others(scenario):
     base = protocols.in_scenario(BASE, scenario)
     best = {method: strengths[1] for method, strengths in protocols.STRENGTHS["split"].items()}
-    tuning = [line(run, 0.9 if run.method.strength == best[run.method.name] else 0.5)
-              for run in protocols.tuning(base)]
+    tuning = tuned_to(base, best.get)
     wanted = protocols.reported(base, tuning, count=3)
     other = [*protocols.seeds(protocols.with_method(base, "SI", 1e4), 3),
              *(run.replace(dropout=0.5) for run in wanted),

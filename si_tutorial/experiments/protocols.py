@@ -47,6 +47,7 @@ WEIGHT_DECAYS = (0.1, 0.3, 1.0)
 CURVE = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 1e2, 1e3, 1e4)
 DAMPINGS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 TUNING_SEEDS = (1000, 1001)  # never reported
+FINER = 1.8                  # tuning's second round, between the factors of ten of its first
 HELD_OUT = 10_000            # training images that tuning is scored on, in place of the test set
 
 # the authors' settings (Z17, sections 4.1 and 4.2, and their code)
@@ -115,23 +116,50 @@ def seeds(base: Run, count: int) -> list[Run]:
     return [base.replace(seed=seed) for seed in range(count)]
 
 
-def tuning(base: Run) -> list[Run]:
-    """Every method's strengths on held-out training images, each with the tuning seeds."""
-    return [with_method(base, method, strength).replace(seed=seed, held_out=HELD_OUT)
-            for method, strengths in STRENGTHS[base.data.sequence].items() for strength in strengths
-            for seed in TUNING_SEEDS]
+def tuning(base: Run, records: Iterable[dict] = ()) -> list[Run]:
+    """Every method's strengths on held-out training images, each with the tuning seeds.
+
+    A first round tries the method's five, a second one, once the first is among the records, four
+    more around the best of them.
+    """
+    first = tuned(base, records, rounds=1)
+    return [run for method, strengths in STRENGTHS[base.data.sequence].items()
+            for strength in (*strengths, *(finer(first[method]) if method in first else ()))
+            for run in _tried(base, method, strength)]
 
 
-def tuned(base: Run, records: Iterable[dict]) -> dict[str, float]:
-    """Method → the strength with the best mean accuracy in tuning; only methods that are tuned."""
+def tuned(base: Run, records: Iterable[dict], rounds: int = 2) -> dict[str, float]:
+    """Method → the strength with the best mean accuracy in tuning; only methods that are tuned.
+
+    With `rounds=1`, the best of the first round alone.
+    """
     done = {Run.of(record): record for record in records}
-    best = {}
-    for method in PENALISED:
-        wanted = [run for run in tuning(base) if run.method.name == method]
-        if all(run in done for run in wanted):
-            scores = store.runs([done[run] for run in wanted]).fillna({"ACC": 0})
-            best[method] = float(scores.groupby("strength")["ACC"].mean().idxmax())
-    return best
+
+    def best(method, strengths):
+        runs = [run for strength in strengths for run in _tried(base, method, strength)]
+        if not all(run in done for run in runs):
+            return None
+        scores = store.runs([done[run] for run in runs]).fillna({"ACC": 0})
+        return float(scores.groupby("strength")["ACC"].mean().idxmax())
+
+    found = {}
+    for method, strengths in STRENGTHS[base.data.sequence].items():
+        strength = best(method, strengths)
+        if strength is not None and rounds == 2:
+            strength = best(method, (*strengths, *finer(strength)))
+        if strength is not None:
+            found[method] = strength
+    return found
+
+
+def finer(strength: float) -> tuple[float, ...]:
+    """Two strengths below and two above, a factor of `FINER` apart, in two digits."""
+    return tuple(float(f"{strength * FINER**power:.2g}") for power in (-2, -1, 1, 2))
+
+
+def _tried(base, method, strength):
+    return [with_method(base, method, strength).replace(seed=seed, held_out=HELD_OUT)
+            for seed in TUNING_SEEDS]
 
 
 def split_mnist(records: list[dict]) -> list[Run]:
@@ -139,7 +167,7 @@ def split_mnist(records: list[dict]) -> list[Run]:
     runs = []
     for scenario, count in (("task", 10), ("domain", 3), ("class", 3)):
         base = in_scenario(SPLIT, scenario)
-        runs += tuning(base) + reported(base, records, count)
+        runs += tuning(base, records) + reported(base, records, count)
     for base in (SPLIT, authors(SPLIT)):
         runs += seeds(base, 10) + seeds(base.replace(head_weights="random"), 10)
     runs += grid([SPLIT], ["SI"], CURVE, count=3)
@@ -154,10 +182,11 @@ def permuted_mnist(records: list[dict]) -> list[Run]:
 
 def permuted_mnist_small(records: list[dict]) -> list[Run]:
     """The ten tasks of permuted MNIST with 784-100-100 and 3 epochs: every method, three seeds."""
-    runs = tuning(SMALL) + reported(SMALL, records, 3) + seeds(authors(SMALL), 3)
+    runs = tuning(SMALL, records) + reported(SMALL, records, 3) + seeds(authors(SMALL), 3)
     runs += seeds(SMALL.replace(dropout=0.5), 3)
     runs += grid([SMALL], ["SI"], dampings=(1e-1, 1e-2, 1e-3))
-    for run in reported(SMALL, records, 3):  # once more, with the tasks' accounts compared
+    # once more, with the tasks' accounts compared
+    for run in at_strengths(SMALL, tuned(SMALL, records), 3):
         runs += [run.replace(correlate=True)] if run.method.name in ("fine-tuning", "SI") else []
     return list(dict.fromkeys(runs))
 
@@ -186,14 +215,23 @@ def cifar(records: list[dict]) -> list[Run]:
 
 def cifar_short(records: list[dict]) -> list[Run]:
     """The tasks of the experiment cifar with a tenth of its epochs: every method, three seeds."""
-    return tuning(SHORT) + reported(SHORT, records, 3)
+    return tuning(SHORT, records) + reported(SHORT, records, 3)
 
 
 def reported(base: Run, records: list[dict], count: int) -> list[Run]:
-    """Every method at its tuned strength, and the two that need none, from `count` seeds each."""
-    strengths = {"fine-tuning": None, "joint": None, **tuned(base, records)}
-    return [run for method in METHODS if method in strengths
-            for run in seeds(with_method(base, method, strengths[method]), count)]
+    """Every method at its tuned strength, and the two that need none, from `count` seeds each.
+
+    Also at the strength that tuning's first round chose, to see what the second one changed.
+    """
+    runs = (run for rounds in (2, 1)
+            for run in at_strengths(base, tuned(base, records, rounds), count))
+    return list(dict.fromkeys(runs))
+
+
+def at_strengths(base: Run, strengths: dict[str, float], count: int) -> list[Run]:
+    """Each method at its strength, and the two that need none, from `count` seeds each."""
+    return [run for method in METHODS if method in strengths or method not in PENALISED
+            for run in seeds(with_method(base, method, strengths.get(method)), count)]
 
 
 # name → the run that its other runs differ from, and its protocol

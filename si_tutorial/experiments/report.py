@@ -64,11 +64,13 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     return shown.set_index("method")
 
 
-def at_tuned_strength(base: Run, records: Iterable[dict]) -> dict[str, list[dict]]:
-    """Method → its records on the test set, at the strength that tuning chose."""
+def at_tuned_strength(base: Run, records: Iterable[dict], rounds: int = 2
+                      ) -> dict[str, list[dict]]:
+    """Method → its records on the test set, at the strength that tuning chose in so many rounds."""
     records = list(records)
     groups = by_setting(records)
-    return {run.method.name: groups[run] for run in protocols.reported(base, records, count=1)}
+    strengths = protocols.tuned(base, records, rounds)
+    return {run.method.name: groups[run] for run in protocols.at_strengths(base, strengths, 1)}
 
 
 def accuracies(groups: dict[str, list[dict]]) -> pd.DataFrame:
