@@ -72,8 +72,9 @@ def fisher_information(network: nn.Module, batches: Iterable, *,
 
     Notes
     -----
-    Linear layers and convolutions cost about as much as training does. Other layers are slower,
-    and recurrent ones, or those that branch on the data, are run one example after another.
+    Linear layers, convolutions over lines and pictures, normalisations and embeddings cost a few
+    passes of training. Other layers are slower, and recurrent ones, or those that branch on the
+    data, are run one example after another.
 
     Sources: Kirkpatrick et al. 2017, eq. 3; Kunstner, Hennig & Balles 2019 on "true".
     """

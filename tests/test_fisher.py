@@ -8,7 +8,7 @@ from twins import assert_same, batches, naive_fisher, naive_sensitivity
 
 from si_tutorial import formulas
 from si_tutorial.fisher import fisher_information, output_sensitivity
-from si_tutorial.per_example import contracting
+from si_tutorial.per_example import contracting, mapping
 
 torch.set_num_threads(1)
 
@@ -125,14 +125,21 @@ def test_sensitivity_is_the_double_loop(setting):
     assert_same(output_sensitivity(network, batches(x, y)), naive_sensitivity(network, x))
 
 
-def test_all_routes_agree_when_memory_is_short(monkeypatch):
+@pytest.mark.parametrize("kind", ["batch norm", "layer norm"])
+def test_all_routes_agree_when_memory_is_short(monkeypatch, kind):
     """Chunks of one example give the same sums as one chunk."""
     torch.manual_seed(0)
-    network, x = SETTINGS["batch norm"]()
+    network, x = SETTINGS[kind]()
     network, x, y = network.double(), x.double(), torch.randint(3, (7,))
-    whole = fisher_information(network, batches(x, y))
+    network.gain = nn.Parameter(torch.ones(3).double())  # by torch.func
+
+    def forward(x):
+        return network(x) * network.gain
+
+    whole = fisher_information(network, batches(x, y), forward=forward)
     monkeypatch.setattr(contracting, "CHUNK", 1)
-    assert_same(fisher_information(network, batches(x, y)), whole)
+    monkeypatch.setattr(mapping, "CHUNK", 1)
+    assert_same(fisher_information(network, batches(x, y), forward=forward), whole)
 
 
 def test_a_head_of_its_own_per_task():

@@ -111,6 +111,21 @@ def frozen_backbone(net, x):
     return net.head(torch.tanh(net.b(z)))
 
 
+def with_statistics(norm):
+    """As after some training, and with gains of its own."""
+    norm(2 * torch.randn(32, norm.num_features) + 1)
+    with torch.no_grad():
+        norm.weight.copy_(torch.linspace(-1, 2, norm.num_features))
+    return norm
+
+
+def with_tied_outputs(embedding):
+    network = Built(lambda net, x: net.head(torch.tanh(net.a(x).mean(1))), a=embedding,
+                    head=nn.Linear(4, 10))
+    network.head.weight = embedding.weight
+    return network
+
+
 def sequences():
     return torch.randn(7, 3, 4)
 
@@ -141,6 +156,8 @@ def words():
 
 LINEAR = {"a.weight", "a.bias", "head.weight", "head.bias"}
 HEAD = {"head.weight", "head.bias"}
+ENCODER = HEAD | {f"inner.{layer}.{role}" for layer in ("linear1", "linear2", "norm1", "norm2")
+                  for role in ("weight", "bias")}
 # what it is: the network, its inputs, what must be contracted, whether torch.func serves the rest
 KINDS = {
     "LSTM": (lambda: recurrent(nn.LSTM), sequences, HEAD, None),
@@ -148,12 +165,45 @@ KINDS = {
     "GRU": (lambda: recurrent(nn.GRU), sequences, HEAD, None),
     "deep GRU in both directions": (
         lambda: recurrent(nn.GRU, num_layers=2, bidirectional=True), sequences, HEAD, None),
-    "transformer layer": (transformer, sequences, HEAD | {
-        f"inner.{n}.{r}" for n in ("linear1", "linear2") for r in ("weight", "bias")}, True),
+    "transformer layer": (transformer, sequences, ENCODER, True),
     "transformer layer, norm first": (
-        lambda: transformer(norm_first=True, activation="gelu"), sequences, HEAD | {
-            f"inner.{n}.{r}" for n in ("linear1", "linear2") for r in ("weight", "bias")}, True),
-    "residual": (Block, images, HEAD | {"first.weight", "second.weight", "second.bias"}, True),
+        lambda: transformer(norm_first=True, activation="gelu"), sequences, ENCODER, True),
+    "residual": (Block, images, HEAD | {
+        f"{layer}.{role}" for layer in ("first", "norm", "second", "norm2")
+        for role in ("weight", "bias")} - {"first.bias"}, None),
+    "groups normalised": (
+        lambda: Built(lambda net, x: net.head(torch.tanh(net.b(net.a(x))).mean((2, 3))),
+                      a=nn.Conv2d(2, 4, 3), b=nn.GroupNorm(2, 4), head=nn.Linear(4, 3)),
+        images, LINEAR | {"b.weight", "b.bias"}, None),
+    "normalised over two axes, used twice": (
+        lambda: Built(lambda net, x: net.head(net.a(torch.tanh(net.a(x))).flatten(1)),
+                      a=nn.LayerNorm((3, 4)), head=nn.Linear(12, 3)), sequences, LINEAR, None),
+    "rows normalised": (
+        lambda: Built(lambda net, x: net.head(torch.tanh(net.b(net.a(x)))), a=nn.Linear(4, 4),
+                      b=with_statistics(nn.BatchNorm1d(4)), head=nn.Linear(4, 3)),
+        rows, LINEAR | {"b.weight", "b.bias"}, None),
+    "convolutions of a line": (
+        lambda: Built(lambda net, x: net.head(torch.tanh(net.b(net.a(x.mT))).mean(2)),
+                      a=nn.Conv1d(4, 6, 2, padding="same", dilation=2, groups=2),
+                      b=nn.Conv1d(6, 4, 3, padding=1, stride=2, bias=False),
+                      head=nn.Linear(4, 3)), sequences, LINEAR | {"b.weight"}, None),
+    "convolution of a picture": (
+        lambda: Built(lambda net, x: net.head(net.a(x).mean((2, 3))), head=nn.Linear(4, 3),
+                      a=nn.Conv2d(2, 4, (2, 3), padding=(0, 2), stride=(2, 1), groups=2)),
+        images, LINEAR, None),
+    "embedding": (
+        lambda: Built(lambda net, x: net.head(torch.tanh(net.a(x).mean(1))),
+                      a=nn.Embedding(10, 4), head=nn.Linear(4, 3)), words, HEAD | {"a.weight"},
+        None),
+    "embedding with a blank, used twice": (
+        lambda: Built(lambda net, x: net.head(torch.tanh(net.a(x) * net.a(x.flip(1)) ** 2).sum(1)),
+                      a=nn.Embedding(10, 4, padding_idx=3), head=nn.Linear(4, 3)),
+        words, HEAD | {"a.weight"}, None),
+    "embedding tied to the outputs": (
+        lambda: with_tied_outputs(nn.Embedding(10, 4)), words, {"head.bias"}, True),
+    "embedding of bounded length": (
+        lambda: Built(lambda net, x: net.head(net.a(x).mean(1)), head=nn.Linear(4, 3),
+                      a=nn.Embedding(10, 4, max_norm=100.0)), words, HEAD, None),
     "changed in place": (
         lambda: Built(lambda net, x: net.head(F.relu(net.a(x), inplace=True).flatten(1)),
                       a=nn.Linear(4, 5), head=nn.Linear(15, 3)), sequences, LINEAR, True),
@@ -181,7 +231,7 @@ KINDS = {
         rows, HEAD, False),
     "sparse embedding": (
         lambda: Built(lambda net, x: net.head(net.a(x).mean(1)), a=nn.Embedding(10, 4, sparse=True),
-                      head=nn.Linear(4, 3)), words, HEAD, False),
+                      head=nn.Linear(4, 3)), words, HEAD | {"a.weight"}, None),
     "gradient inside": (
         lambda: Built(gradient_inside, a=nn.Linear(4, 4), head=nn.Linear(4, 3)), rows, None, False),
     "frozen backbone": (

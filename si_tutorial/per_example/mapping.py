@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from si_tutorial.per_example import contracting
 from si_tutorial.per_example.batches import examples, refilled, rows, tensors, wide
 from si_tutorial.per_example.recording import Record, Recorder, follow
 
+CHUNK = 2**24  # numbers that the gradients of all examples together may take at a time
 Grads = dict[nn.Parameter, Tensor]
 
 
@@ -30,7 +30,7 @@ class Mapping:
              compare: Callable[[Record, Tensor, int], None]) -> Grads:
         """Σ over examples of size(∂ (pull · logits) / ∂θ). `compare` gets each one's logits."""
         total = {p: torch.zeros_like(p, dtype=wide(p.dtype)) for p in params}
-        step = max(1, contracting.CHUNK // sum(p.numel() for p in params)) if params else len(pull)
+        step = max(1, CHUNK // sum(p.numel() for p in params)) if params else len(pull)
         for start in range(0, len(pull) if params else 0, step):
             some = rows(record.x, start, start + step)
             grads, logits = self.each(some, pull[start:start + step], params)

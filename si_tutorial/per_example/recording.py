@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,11 +10,14 @@ from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 
 from si_tutorial.per_example import batches
 
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
+NORMALIZATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm, nn.GroupNorm)
+
 
 class Call(NamedTuple):
-    """One run of a layer: example n's weight gradient is Σ_l grads[n, :, l] inputs[n, :, l]ᵀ."""
+    """One run of a layer whose parameters have a `kind`."""
 
-    layer: nn.Linear | nn.Conv2d
+    layer: nn.Module
     inputs: Tensor            # as the layer was given them, (batch, …)
     shape: torch.Size         # of its outputs, (batch, …)
     edge: GradientEdge        # of its outputs, where their gradient is asked for
@@ -23,7 +26,12 @@ class Call(NamedTuple):
 
     def batch_first(self, batch: int) -> bool:
         axes = self.inputs.ndim
-        fits = axes >= 2 if isinstance(self.layer, nn.Linear) else axes == 4
+        if isinstance(self.layer, CONVOLUTIONS):
+            fits = axes == len(self.layer.kernel_size) + 2
+        elif isinstance(self.layer, nn.LayerNorm):
+            fits = axes > len(self.layer.normalized_shape)
+        else:
+            fits = axes >= (1 if isinstance(self.layer, nn.Embedding) else 2)
         return fits and len(self.inputs) == batch
 
     def rows(self, start: int, stop: int) -> "Call":
@@ -61,7 +69,8 @@ class Recorder:
             for role, p in module.named_parameters(recurse=False):
                 if p in self._params:
                     owners[p].append((module, role))
-        self.plain = {p for p, held in owners.items() if all(_is_plain(*one) for one in held)}
+        kinds = {p: {kind(*one) for one in held} for p, held in owners.items()}
+        self.plain = {p for p, found in kinds.items() if len(found) == 1 and None not in found}
         self._layers = {layer for p in self.plain for layer, _ in owners[p]}
 
     def logits(self, x: Any) -> Tensor:
@@ -93,12 +102,23 @@ class Recorder:
         return Record(x, logits, calls, reached, self._params & leaves, rounded)
 
 
-def _is_plain(layer: nn.Module, role: str) -> bool:
-    """Whether this parameter's gradient is the contraction; a subclass may compute anything."""
-    if "forward" in vars(layer) or "weight" not in dict(layer.named_parameters(recurse=False)):
-        return False  # replaced, or the weight is computed from other parameters
-    return role in ("weight", "bias") and (
-        type(layer) is nn.Linear or (type(layer) is nn.Conv2d and layer.padding_mode == "zeros"))
+def kind(layer: nn.Module, role: str) -> Literal["products", "positions", "rows"] | None:
+    """How an example's gradient of this parameter is contracted; None if it may be anything.
+
+    With g the gradient of the outputs and x the inputs of the example: "products" Σ_l g_l x_lᵀ,
+    "positions" Σ_l g_l, for a gain Σ_l g_l x̂_l with the normalised x̂, "rows" Σ_l g_l by x_l.
+    """
+    names = dict(layer.named_parameters(recurse=False))
+    if "forward" in vars(layer) or "weight" not in names or role not in ("weight", "bias"):
+        return None  # replaced, or the weight is computed from other parameters
+    plain = type(layer)  # a subclass may compute anything
+    if plain is nn.Linear or (plain in CONVOLUTIONS and layer.padding_mode == "zeros"):
+        return "products" if role == "weight" else "positions"
+    if plain in NORMALIZATIONS:
+        return "positions"
+    if plain is nn.Embedding and layer.max_norm is None and not layer.scale_grad_by_freq:
+        return "rows"
+    return None
 
 
 def _edge(outputs: Tensor) -> GradientEdge:
