@@ -3,7 +3,7 @@
 "use strict";
 
 const SCROLLS = '.bd-article mjx-container[display="true"], .bd-article div.highlight pre';
-const ANSWERS = "details.question, div.solution.dropdown";
+const ANSWERS = "details.question, div.dropdown, .si-answer";
 
 // letters of letters (as in e^{x_i}) are not made smaller than letters of a line: 11 pixels at least
 if (window.MathJax) window.MathJax.startup = {
@@ -13,9 +13,11 @@ if (window.MathJax) window.MathJax.startup = {
   },
 };
 
-/** Open a folded answer, of either kind. */
+/** Open a folded answer, of any kind. */
 function unfold(answer) {
   if (answer.tagName === "DETAILS") answer.open = true;
+  else if (answer.matches(".si-answer"))
+    answer.closest(".si-question").querySelector(`input[value="${answer.dataset.to}"]`).click();
   else if (answer.classList.contains("toggle-hidden")) answer.querySelector("button")?.click();
 }
 

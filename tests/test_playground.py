@@ -37,7 +37,7 @@ def islands(rng, size):
 
 
 def after_all(seed, strength, steps=200):
-    """Mean test accuracy on the four islands after training on one after another."""
+    """Test accuracy on each of the four islands after training on one after another."""
     rng = np.random.default_rng(seed)
     network = start_weights(MultiHeadNetwork(
         nn.Sequential(nn.Linear(64, 64), nn.Tanh()), input_shape=(64,), features=64, heads=2),
@@ -54,13 +54,13 @@ def after_all(seed, strength, steps=200):
         si.consolidate()
         optimizer.state.clear()
     with torch.no_grad():
-        return np.mean([(network(x).argmax(1) == y).double().mean() for x, y in tests])
+        return [(network(x).argmax(1) == y).double().mean().item() for x, y in tests]
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_the_package_forgets_the_islands_without_si_and_keeps_them_with_it(seed):
-    assert after_all(seed, 0.0) <= 0.70
-    assert after_all(seed, 1.0) >= 0.95
+    assert np.mean(after_all(seed, 0.0)) <= 0.70
+    assert np.mean(after_all(seed, 1.0)) >= 0.95
 
 
 def test_the_sheet_holds_the_subset_digit_by_digit():

@@ -19,35 +19,33 @@ def test_the_panel_is_a_picture_and_a_sentence_where_there_is_no_kernel(look):
     assert article.locator("select, .widget-slider, .jupyter-widgets").count() == 0
 
 
-def test_folded_answers_open(look):
+@pytest.mark.parametrize("fold", ["div.solution.dropdown", "div.hint.dropdown"])
+def test_a_solution_and_a_hint_open(look, fold):
     look.goto((HTML / "book/synaptic_intelligence.html").as_uri())
-    question = look.locator("details.question").first
-    assert not question.locator("p").first.is_visible()
-    question.locator("summary").click()
-    assert question.locator("p").first.is_visible()
-    solution = look.locator("div.solution.dropdown").first
-    code = solution.locator("pre").first
-    assert not code.is_visible()
-    solution.locator("button, .toggle-button").first.click()
-    code.wait_for(state="visible")
+    folded = look.locator(fold).first
+    inside = folded.locator("p:not(.admonition-title)").first
+    assert not inside.is_visible()
+    folded.locator("button, .toggle-button").first.click()
+    inside.wait_for(state="visible")
 
 
-
-@pytest.mark.parametrize("answer", ["details.question", "div.solution.dropdown"])
-def test_a_search_hit_inside_a_folded_answer_opens_it(look, answer):
+@pytest.mark.parametrize(("answer", "shown"), [
+    (".si-answer", ".si-said"), ("div.solution.dropdown", "div.solution.dropdown"),
+    ("div.hint.dropdown", "div.hint.dropdown")])
+def test_a_search_hit_inside_a_folded_answer_opens_it(look, answer, shown):
     address = (HTML / "book/synaptic_intelligence.html").as_uri()
     look.goto(address)
     text = look.locator(f"{answer} p:not(.admonition-title)").first.text_content()
     word = max(re.findall(r"[a-z]+", text), key=len)
     look.evaluate("word => localStorage.setItem('sphinx_highlight_terms', word)", word)
     look.goto(address)  # as a result of the search does
-    hit = look.locator(f"{answer} span.highlighted").first
+    hit = look.locator(f"{shown} span.highlighted").first
     hit.wait_for(state="visible")
     assert hit.inner_text().lower() == word
     look.goto(address)
     look.wait_for_timeout(200)
     assert look.locator("span.highlighted").count() == 0  # once, not for ever
-    assert not look.locator(f"{answer} p:not(.admonition-title)").first.is_visible()
+    assert look.locator(f"{shown} p:not(.admonition-title):visible").count() == 0
 
 
 def bowl_numbers(look):

@@ -1,0 +1,23 @@
+// Questions: the answer to a choice appears below the choices, where a screen reader announces it.
+"use strict";
+
+/** Show the answer to a chosen radio button. Nodes are copied, so no text is read as markup. */
+function answer(radio) {
+  const question = radio.closest(".si-question");
+  const given = [...question.querySelectorAll(".si-answer")]
+    .find((one) => one.dataset.to === radio.value);
+  const copy = given.cloneNode(true);
+  for (const e of copy.querySelectorAll("[id]")) e.removeAttribute("id");
+  const said = question.querySelector(".si-said");
+  said.dataset.right = given.dataset.right;
+  said.replaceChildren(...copy.childNodes);
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches(".si-question input")) answer(event.target);
+});
+
+// a browser may keep what was chosen when a page is loaded anew
+addEventListener("pageshow", () => {
+  for (const radio of document.querySelectorAll(".si-question input:checked")) answer(radio);
+});
