@@ -6,9 +6,8 @@ placeholder, no line names it.
 
 import importlib.metadata
 
-from sphinx.util.i18n import format_date
-
 from face import PLACEHOLDER
+from sphinx.util.i18n import format_date
 
 INSTALL = '''```
 pip install "si-tutorial @ git+{url}@{branch}"

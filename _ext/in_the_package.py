@@ -43,7 +43,7 @@ def entry(name, words):
     if words:
         return [f".. py:data:: {name}", "", f"   {words[0].upper()}{words[1:]}.", "",
                 f"   {explained(chapter_of()[name])}", ""]
-    if not inspect.isclass(thing := getattr(importlib.import_module(module), last)):
+    if not inspect.isclass(getattr(importlib.import_module(module), last)):
         return [f".. autofunction:: {name}", ""]
     if ".explorables." in name:  # a live figure's members are its settings, and told in words
         return [f".. autoclass:: {name}", ""]
