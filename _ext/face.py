@@ -37,6 +37,7 @@ def add_face(app, name, template, context, doctree):
             "twitter:card": "summary"}
     if words:
         face |= {"description": words, "og:description": words}
+    context.setdefault("metatags", "")  # the index, which no source is written for, has none
     for key, value in face.items():
         kind = "property" if key.startswith("og:") else "name"
         context["metatags"] += f'\n<meta {kind}="{key}" content="{html.escape(value)}">'
