@@ -3,7 +3,7 @@
 import math
 import operator
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -127,15 +127,23 @@ def warn_if_stiff(optimizer: torch.optim.Optimizer, params: Mapping[str, nn.Para
     rates = tuple(float(group["lr"]) for group in optimizer.param_groups)
     if len(rates) == len(checked) and all(map(operator.le, rates, checked)):
         return checked
+    for name, product, limit, highest in stiff(optimizer, params, importance, strength):
+        warnings.warn(
+            f"SGD will diverge on {name!r}: lr · 2cΩ = {product:.3g} exceeds {limit:.3g}. Keep lr "
+            f"below {highest:.3g}, lower the strength, raise the damping, or use Adam",
+            RuntimeWarning, stacklevel=2)
+    return rates
+
+
+def stiff(optimizer: torch.optim.SGD, params: Mapping[str, nn.Parameter],
+          importance: Mapping[str, Tensor], strength: float
+          ) -> Iterator[tuple[str, float, float, float]]:
+    """Where SGD cannot be stable on the penalty: name, lr · 2cΩ, its limit, the highest lr."""
     names = {p: name for name, p in params.items()}
-    for rate, group in zip(rates, optimizer.param_groups, strict=True):
+    for group in optimizer.param_groups:
         limit = formulas.momentum_limit(group["momentum"], dampening=group["dampening"],
                                         nesterov=group["nesterov"])
         for name in (names[p] for p in group["params"] if p in names and p.numel() > 0):
             stiffness = 2 * strength * float(importance[name].max())
-            if rate * stiffness > limit:
-                warnings.warn(
-                    f"SGD will diverge on {name!r}: lr · 2cΩ = {rate * stiffness:.3g} exceeds "
-                    f"{limit:.3g}. Keep lr below {limit / stiffness:.3g}, lower the strength, "
-                    "raise the damping, or use Adam", RuntimeWarning, stacklevel=2)
-    return rates
+            if float(group["lr"]) * stiffness > limit:
+                yield name, float(group["lr"]) * stiffness, limit, limit / stiffness
