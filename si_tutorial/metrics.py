@@ -54,6 +54,32 @@ def forgetting(accuracy: ArrayLike) -> float:
     return float((accuracy[:-1].max(axis=0) - accuracy[-1])[:-1].mean())
 
 
+def transfer(in_sequence: ArrayLike, alone: ArrayLike) -> float:
+    """Mean over the tasks after the first of (just learned in sequence − learned alone).
+
+    Row j of `alone` asks, for each task up to j, the network that was trained on it alone.
+    """
+    return _just_learned(in_sequence, alone)
+
+
+def retention(accuracy: ArrayLike) -> float:
+    """Mean over the tasks after the first of (accuracy at the end − when just learned).
+
+    Backward transfer averages over all tasks but the last one. This averages over those that
+    `transfer` and `protection_cost` speak of, so that the three add up.
+    """
+    accuracy = _two_tasks(accuracy)
+    return float((accuracy[-1] - accuracy.diagonal())[1:].mean())
+
+
+def protection_cost(protected: ArrayLike, plain: ArrayLike) -> float:
+    """Mean over the tasks after the first of (just learned under protection − without).
+
+    Negative where protection leaves too little freedom.
+    """
+    return _just_learned(protected, plain)
+
+
 def confidence_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     """Where the mean of such values lies: mean ± t s/√n, with Student's t for n − 1 degrees."""
     mean, spread, n, t = _student(values, level)
@@ -116,6 +142,14 @@ def _student(values: ArrayLike, level: float, alike: Sequence[ArrayLike] = ()
     spread = (sum(((group - group.mean()) ** 2).sum() for group in groups) / degrees) ** 0.5
     return (float(groups[0].mean()), float(spread), len(groups[0]),
             float(stats.t.ppf((1 + level) / 2, degrees)))
+
+
+def _just_learned(one: ArrayLike, other: ArrayLike) -> float:
+    one, other = _two_tasks(one), _two_tasks(other)
+    if one.shape != other.shape:
+        raise ValueError(f"two runs on the same tasks are compared, got matrices of shape "
+                         f"{one.shape} and {other.shape}")
+    return float((one.diagonal() - other.diagonal())[1:].mean())
 
 
 def _square(accuracy: ArrayLike) -> np.ndarray:

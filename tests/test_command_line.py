@@ -34,7 +34,9 @@ def test_what_is_missing_comes_with_what_to_do(folder, capsys):
     said = capsys.readouterr().out
     assert str(folder) in said
     for name in datasets.KNOWN:
-        assert f"{name}: missing. Run `python -m si_tutorial data {name}`" in said
+        assert (f"{name}: missing. Run `python -m si_tutorial data {name}` to download it "
+                f"({datasets.SIZES[name]})" in said)
+    assert said.count("Only the experiment cifar and its chapter") == 2
     assert "5,000 of its digits" in said
 
 

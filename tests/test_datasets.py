@@ -507,3 +507,11 @@ def test_a_mirror_that_stalls_half_way_is_given_up_and_leaves_nothing(home, monk
             load("mnist", strict=True)
     assert asked[0] == "/train-images-idx3-ubyte.gz"
     assert_nothing_left(home)
+
+
+def test_what_is_there_is_known_without_reading_it(home):
+    put(home, "cifar10")
+    assert datasets.there("cifar10") and not datasets.there("cifar10", "cifar100")
+    put(home, "cifar100")
+    assert datasets.there("cifar10", "cifar100")
+    assert set(datasets.SIZES) == set(datasets.KNOWN)

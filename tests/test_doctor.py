@@ -56,7 +56,8 @@ def test_a_sound_installation_is_described(patient, capsys):
     for name in ("torch", "numpy"):
         assert f"  {name} {importlib.metadata.version(name)}\n" in said
     assert f"Python {platform.python_version()}" in said
-    assert "mnist: missing; `python -m si_tutorial data mnist` downloads it" in said
+    assert "mnist: missing; `python -m si_tutorial data mnist` downloads it (12 MB)\n" in said
+    assert "`python -m si_tutorial data cifar100` downloads it (170 MB)\n" in said
     assert "  for the book: no-such-package missing\n" in said  # told, and not wrong
     assert said.endswith("\n\nNothing is wrong.\n")
 

@@ -49,9 +49,34 @@ def test_one_task_has_an_accuracy_but_no_transfer():
 @pytest.mark.parametrize("bad", [[0.5, 0.6], [[0.5, 0.6]], np.zeros((0, 0)), 0.5])
 def test_what_is_no_square_matrix_is_refused_with_its_shape(bad):
     for metric in (metrics.average_accuracy, metrics.seen_accuracy, metrics.backward_transfer,
-                   metrics.forgetting):
+                   metrics.forgetting, metrics.retention, lambda a: metrics.transfer(ACCURACY, a),
+                   lambda a: metrics.protection_cost(a, ACCURACY)):
         with pytest.raises(ValueError, match=r"got shape \("):
             metric(bad)
+
+
+ALONE = [[0.9, 0.1, 0.1], [0.9, 0.6, 0.1], [0.9, 0.6, 0.7]]
+HELD = [[0.9, 0.4, 0.5], [0.9, 0.75, 0.6], [0.8, 0.7, 0.9]]
+
+
+def test_the_first_task_counts_in_none_of_the_three_parts():
+    assert metrics.transfer(ACCURACY, ALONE) == pytest.approx(((0.8 - 0.6) + (1.0 - 0.7)) / 2)
+    assert metrics.protection_cost(HELD, ACCURACY) == pytest.approx(
+        ((0.75 - 0.8) + (0.9 - 1.0)) / 2)
+    assert metrics.retention(HELD) == pytest.approx(((0.7 - 0.75) + 0) / 2)
+    for place in ((0, 0), (1, 0), (2, 0)):   # the first column
+        changed = np.array(ACCURACY)
+        changed[place] = 0.2
+        assert metrics.transfer(changed, ALONE) == metrics.transfer(ACCURACY, ALONE)
+        assert metrics.retention(changed) == metrics.retention(ACCURACY)
+
+
+def test_runs_on_other_tasks_are_not_compared():
+    for metric in (metrics.transfer, metrics.protection_cost):
+        with pytest.raises(ValueError, match=r"\(3, 3\) and \(2, 2\)"):
+            metric(ACCURACY, np.eye(2))
+        with pytest.raises(ValueError, match="at least two tasks"):
+            metric([[0.8]], [[0.8]])
 
 
 def test_forward_transfer_refuses_a_start_for_another_number_of_tasks():

@@ -33,8 +33,10 @@ def test_what_is_not_usual_has_a_name_of_its_own_and_failed_runs_are_left_out():
     failed["accuracy"] = None
     names = [setting["method"] for setting in summaries([
         plain, failed, {**plain, "head_weights": "random"}, {**plain, "dropout": 0.5},
-        {**plain, "schedule": "alone"}, {**failed, "strength": 9.0}])]
-    assert names == ["SI", "SI, alone", "SI, dropout", "SI, random heads"]
+        {**plain, "schedule": "alone"}, {**plain, "schedule": "alone", "weight_decay": 0.3},
+        {**plain, "reset_optimizer": "moments"}, {**failed, "strength": 9.0}])]
+    assert names == ["SI", "SI, alone", "SI, alone, decay 0.3", "SI, dropout", "SI, random heads",
+                     "SI, steps counted on"]
     one, = summaries([plain, {**plain, "dropout": 0.5}], name=lambda record: record["method"])
     assert one["seeds"] == 2
 

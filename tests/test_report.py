@@ -177,6 +177,33 @@ def test_a_difference_is_paired_and_its_interval_does_not_see_what_both_have_in_
     assert report.difference(common, common + np.array([0.01, 0.02, 0.03])) == "−2.0 ± 2.5"
 
 
+def test_settings_go_by_their_names_and_those_without_a_finished_run_are_left_out():
+    settings = {"memory": SI, "none": BASE, "strong": SI.replace(strength=9.0),
+                "absent": SI.replace(strength=5.0)}
+    records = [*seeds(SI, 0.9, None, 0.8), *seeds(BASE, 0.7)[::-1],
+               *seeds(SI.replace(strength=9.0), None), *seeds(SI.replace(epochs=3), 0.1)]
+    found = report.named(records, settings)
+    assert list(found) == ["memory", "none"]
+    assert [record["seed"] for record in found["memory"]] == [0, 2]
+
+
+def test_runs_are_paired_by_the_seeds_that_all_have():
+    one, two = seeds(SI, 0.9, 0.8, 0.7), seeds(BASE, 0.6, 0.5, 0.4)
+    found = report.paired(one[::-1], two[1:], two)
+    assert [[record["seed"] for record in pair] for pair in found] == [[1, 1, 1], [2, 2, 2]]
+    assert [pair[0]["method"] for pair in found] == ["SI", "SI"]
+    assert report.paired(one[:1], two[1:]) == []
+
+
+def test_an_interval_is_shown_from_three_seeds_on_and_the_seeds_themselves_before():
+    # s = 1, t = 4.303 for two degrees, 4.303 / √3 = 2.48
+    assert report.told([-3.0, -2.0, -1.0]) == "−2.0 ± 2.5 (three seeds)"
+    assert report.told([4.0, 5.0]) == "+4.5 (two seeds: +4.0 and +5.0)"
+    assert report.told([-0.26]) == "−0.3 (one seed)"
+    assert report.told(np.arange(12.0)).endswith("(12 seeds)")
+    assert np.isnan(report.half_interval([1.0, 2.0])) and report.half_interval([1.0] * 3) == 0
+
+
 # -------------------------------------------------------------------------------------- commands
 
 def asked_for(monkeypatch, command):
@@ -294,6 +321,21 @@ def test_the_spread_is_pooled_over_the_strengths_beside_and_the_mean_is_the_sett
     inside, outside = (line(beside, score, machine="another one") for score in (0.71, 0.2))
     assert report.agrees(one[0], inside, STORED + one)
     assert not report.agrees(one[0], outside, STORED + one)
+
+
+def test_where_few_seeds_are_beside_the_spread_is_pooled_over_all_settings_on_the_same_data():
+    """A single seed is judged by what others say of chance: as wide as theirs, and no wider."""
+    alone = SI.replace(dropout=0.5)
+    others = [seeds(BASE, 0.70, 0.72, 0.71), seeds(SI.replace(epochs=3), 0.90, 0.91)]
+    elsewhere = seeds(protocols.in_scenario(BASE, "class"), 0.1, 0.9)
+    records = [*seeds(alone, 0.95), *others[0], *others[1], *elsewhere]
+    low, high = report.elsewhere(records[0], records)
+    assert (low, high) == pytest.approx(metrics.prediction_interval(
+        [0.95], 0.999, alike=[[0.70, 0.72, 0.71], [0.90, 0.91]]))
+    assert 0.72 < low < high - 0.1  # it finds a lost penalty
+    well_known = [*seeds(SI, 0.5, 0.6, 0.7, 0.8), *others[0], *others[1]]
+    assert report.elsewhere(well_known[0], well_known) == metrics.prediction_interval(
+        [0.5, 0.6, 0.7, 0.8], 0.999)
 
 
 @pytest.mark.parametrize("machine", ["a processor", "another one"])

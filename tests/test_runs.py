@@ -87,6 +87,7 @@ def test_a_field_that_there_is_not_is_named(changes):
 def test_runs_begin_alike_if_nothing_differs_but_what_acts_after_the_first_task():
     for run in (TINY, protocols.CIFAR):
         alike = [run, protocols.authors(run), run.replace(correlate=True),
+                 run.replace(reset_optimizer=False), run.replace(reset_optimizer="moments"),
                  run.replace(schedule="alone"), run.replace(schedule="first, then heads"),
                  *(protocols.with_method(run, method, 1.0) for method in PENALTIES)]
         assert len({one.first_task for one in alike}) == 1

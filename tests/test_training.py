@@ -246,6 +246,42 @@ def test_a_reset_optimizer_steps_like_a_new_one(data):
     assert torch.equal(networks[0].linear.weight, networks[1].linear.weight)
 
 
+def test_with_its_steps_counted_on_the_moments_are_forgotten_and_the_first_steps_are_long(data):
+    """Adam by hand, from zero moments, without the correction that belongs to them."""
+    tasks = split_classes(data)[:2]
+    network = mlp([2] * 2, inputs=36, hidden=(5,))
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+    seen = []
+    optimizer.register_step_pre_hook(lambda *_: seen.append(
+        [(p.detach().clone(), None if p.grad is None else p.grad.clone())
+         for p in network.parameters()]))
+    train(network, tasks, optimizer, epochs=2, batch_size=8, reset_optimizer="moments",
+          progress=False)
+    per_task = len(seen) // 2
+    seen.append([(p.detach().clone(), None) for p in network.parameters()])
+    others, second = (list(head.parameters()) for head in network.heads)
+    for place, p in enumerate(network.parameters()):
+        if any(p is other for other in others):
+            continue
+        m = v = torch.zeros_like(p)
+        for step in range(per_task, 2 * per_task):
+            (before, grad), (after, _) = seen[step][place], seen[step + 1][place]
+            m, v = 0.9 * m + 0.1 * grad, 0.999 * v + 0.001 * grad**2
+            counted = step + 1
+            moved = -0.01 * (m / (1 - 0.9**counted)) / ((v / (1 - 0.999**counted)).sqrt() + 1e-8)
+            torch.testing.assert_close(after - before, moved, rtol=1e-3, atol=1e-6)
+    assert {int(optimizer.state[p]["step"]) for p in second} == {2 * per_task}
+
+
+def test_moments_are_those_of_adam(data):
+    spy = Spy()
+    for kind in (torch.optim.SGD, torch.optim.RMSprop):
+        with pytest.raises(ValueError, match=f"Adam's moments, got {kind.__name__}"):
+            train(spy, split_classes(data)[:1], kind(spy.parameters(), lr=0.1), epochs=1,
+                  batch_size=8, reset_optimizer="moments")
+    assert not spy.seen
+
+
 def test_the_measure_is_consolidated_after_each_task_with_the_steps_of_that_task(data):
     seen = []
 
@@ -465,8 +501,8 @@ def test_a_damaged_checkpoint_is_not_used_and_the_run_begins_again(data, tmp_pat
 WATCH = {"measure": lambda net: SynapticIntelligence(net, strength=0)}
 
 
-@pytest.mark.parametrize("settings", [{}, {"reset_optimizer": False}, {"every_epoch": "own"}],
-                         ids=str)
+@pytest.mark.parametrize("settings", [{}, {"reset_optimizer": False}, {"every_epoch": "own"},
+                                      {"reset_optimizer": "moments"}], ids=str)
 @pytest.mark.parametrize("measure", MEASURES)
 def test_a_run_that_takes_its_first_task_over_has_the_same_bits(data, tmp_path, measure, settings):
     """Dropout's random numbers, Adam's moments and the path integral included."""

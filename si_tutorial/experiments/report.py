@@ -1,7 +1,7 @@
 """What the store says, as tables: results, tuning, and how to reproduce each of them."""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,9 @@ from si_tutorial.experiments.settings import Run
 
 # of its origin, what decides the bits of a result
 DECIDES = ("machine", "device", "threads", "versions", "data_source", "data_digest", "commit")
+ENOUGH = 3   # seeds from which on an interval tells more than the seeds themselves
+DEGREES = 3  # of freedom, below which a spread is too badly known to judge another run by
+COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 def by_setting(records: Iterable[dict]) -> dict[Run, list[dict]]:
@@ -71,6 +74,43 @@ def at_tuned_strength(base: Run, records: Iterable[dict], rounds: int = 2
     groups = by_setting(records)
     strengths = protocols.tuned(base, records, rounds)
     return {run.method.name: groups[run] for run in protocols.at_strengths(base, strengths, 1)}
+
+
+def named(records: Iterable[dict], settings: Mapping[str, Run]) -> dict[str, list[dict]]:
+    """The finished records of each setting under its name; names without one are left out."""
+    groups = by_setting(record for record in records if record["accuracy"])
+    return {name: groups[run] for name, run in settings.items() if run in groups}
+
+
+def paired(*groups: Sequence[dict]) -> list[tuple[dict, ...]]:
+    """One record of each group, for every seed that all of them have."""
+    by_seed = [{record["seed"]: record for record in group} for group in groups]
+    common = set(by_seed[0]).intersection(*by_seed[1:])
+    return [tuple(records[seed] for records in by_seed) for seed in sorted(common)]
+
+
+def half_interval(values: Sequence[float]) -> float:
+    """How far the 95 % interval of the mean reaches; NaN for fewer seeds than are ENOUGH."""
+    if len(values) < ENOUGH:
+        return float("nan")
+    low, high = metrics.confidence_interval(values)
+    return (high - low) / 2
+
+
+def count(number: int, what: str = "seed") -> str:
+    """"one seed", "two seeds", "12 seeds"."""
+    return f"{COUNTS[number] if number < len(COUNTS) else number} {what}{'s' * (number != 1)}"
+
+
+def told(values: Sequence[float]) -> str:
+    """Differences in percentage points over some seeds, in words: the mean, and how sure it is."""
+    values = list(values)
+    mean, sure = f"{np.mean(values):+.1f}", count(len(values))
+    if len(values) >= ENOUGH:
+        mean += f" ± {half_interval(values):.1f}"
+    elif len(values) > 1:
+        sure += f": {' and '.join(f'{value:+.1f}' for value in values)}"
+    return f"{mean} ({sure})".replace("-", "−")
 
 
 def accuracies(groups: dict[str, list[dict]]) -> pd.DataFrame:
@@ -154,19 +194,24 @@ def elsewhere(record: dict, records: Iterable[dict]) -> tuple[float, float]:
 
     Around the mean of the stored seeds of its setting. The spread is pooled over that setting and
     those beside it: up to a factor of ten in strength and damping, on the test set or on held-out
-    images. Raises ValueError if none of them has two seeds to tell it.
+    images. Where these have fewer than DEGREES degrees of freedom, all settings of the experiment
+    on the same data are pooled with them. Raises ValueError if none has two seeds to tell it.
     """
     mine = Run.of(record).replace(seed=0)
-    beside = {run: [metrics.average_accuracy(r["accuracy"]) for r in group if r["accuracy"]]
-              for run, group in by_setting(records).items() if _are_beside(run, mine)}
-    seeds = beside.pop(mine)
+    settings = {run: values for run, group in by_setting(records).items()
+                if (values := [metrics.average_accuracy(r["accuracy"]) for r in group
+                               if r["accuracy"]])}
+    beside = [run for run in settings if _are_beside(run, mine)]
+    if sum(len(settings[run]) - 1 for run in beside) < DEGREES:
+        beside += [run for run in settings if run.data == mine.data and run not in beside]
     try:
         return metrics.prediction_interval(
-            seeds, level=0.999, alike=[group for group in beside.values() if group])
+            settings.get(mine, []), level=0.999, alike=[settings[run] for run in beside
+                                                        if run != mine])
     except ValueError:
-        raise ValueError("neither this setting nor one with a strength beside it has two finished "
-                         "seeds in the store, so there is no spread to judge another set-up by: "
-                         "choose another line") from None
+        raise ValueError("neither this setting nor one of the experiment on the same data has two "
+                         "finished seeds in the store, so there is no spread to judge another "
+                         "set-up by: choose another line") from None
 
 
 def _are_beside(one: Run, other: Run) -> bool:

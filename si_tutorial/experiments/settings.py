@@ -92,7 +92,8 @@ class Training:
     batch_size: int
     learning_rate: float = 1e-3
     weight_decay: float = 0.0      # decoupled (AdamW)
-    reset_optimizer: bool          # forget Adam's moments between tasks
+    # forget Adam's moments between tasks; "moments": and go on counting its steps
+    reset_optimizer: bool | Literal["moments"]
     precision: Literal["float32", "bfloat16"] = "float32"  # of the forward pass; see `networks`
     schedule: Literal[
         "sequence",                # one network learns one task after another
@@ -107,7 +108,8 @@ class Training:
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
         if not _number(self, "weight_decay") >= 0:
             raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay}")
-        _switch(self, "reset_optimizer")
+        if self.reset_optimizer != "moments":
+            _switch(self, "reset_optimizer")
         for name in ("precision", "schedule"):
             _one_of(name, getattr(self, name), get_args(type(self).__annotations__[name]))
 
@@ -214,7 +216,7 @@ class Run:
         if self.method.name == "joint":
             return None
         same = {"method": "fine-tuning", "strength": None, "damping": None, "correlate": False,
-                "schedule": "sequence"}
+                "schedule": "sequence", "reset_optimizer": True}
         return f"{self.experiment}-first-{digest(self.fields | same)}"
 
 

@@ -8,7 +8,8 @@ import { accuracies, banded, matrix, seen } from "./kit/results.js";
 const NAMES = ["scenario", "method", "strength", "damping"];
 const COLORS = { "fine-tuning": "var(--si-red)", SI: "var(--si-blue)", joint: "var(--si-green)",
                  EWC: "var(--si-gold)", "online EWC": "var(--si-olive)", MAS: "var(--si-purple)",
-                 L2: "var(--si-grey)", "fine-tuning, dropout": "var(--si-brown)" };
+                 L2: "var(--si-grey)", "fine-tuning, dropout": "var(--si-brown)",
+                 "from scratch": "var(--si-violet)" };
 const WORDS = { task: "task-incremental", domain: "domain-incremental",
                 class: "class-incremental" };
 const color = (method) => (Object.hasOwn(COLORS, method) ? COLORS[method] : "var(--si-text)");

@@ -8,12 +8,14 @@ SETTING = ("scenario", "method", "strength", "damping")
 
 
 def label(record: dict) -> str:
-    """The method, and what is not usual about the run: dropout, another start, a schedule."""
+    """The method, and what is not usual about the run: dropout, a start, a schedule, a decay."""
     usual_heads = "zero" if record["scenario"] == "task" else "random"
     schedule = record.get("schedule", "sequence")
     return (record["method"] + (", dropout" if record.get("dropout") else "")
             + ("" if record["head_weights"] == usual_heads else f", {record['head_weights']} heads")
-            + ("" if schedule == "sequence" else f", {schedule}"))
+            + ("" if schedule == "sequence" else f", {schedule}")
+            + (f", decay {decay:g}" if (decay := record.get("weight_decay")) else "")
+            + (", steps counted on" if record.get("reset_optimizer") == "moments" else ""))
 
 
 def summaries(records: Iterable[dict], *, name: Callable[[dict], str] = label) -> list[dict]:

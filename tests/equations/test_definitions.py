@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from equations.quoting import defines, definitions
 from equations.reading import Over, UnreadableError, evaluate, mutations, statements
-from si_tutorial import fisher, formulas, quadratic
+from si_tutorial import fisher, formulas, metrics, quadratic
 from si_tutorial.importance import ElasticWeightConsolidation
 
 RNG = np.random.default_rng(0)
@@ -250,6 +250,42 @@ def cosine(function):
     return ({r"\omega_k": lambda k: OMEGA[0, k], r"\omega_k'": lambda k: OMEGA[1, k]},
             {r"\sum_k": Over("k", range(5))},
             {r"\cos(\omega, \omega')": function(one, other, dim=0).item()})
+
+
+# ------------------------------------------------------------------------------------ CIFAR
+
+PLAIN, ALONE, HELD = RNG.random((3, 6, 6))                   # accuracy, (trained, tested)
+LATER = {r"\sum_{j=2}^{T}": Over("j", range(1, 6))}          # all tasks but the first
+
+
+@defines("eq-def-transfer", metrics.transfer, r"""
+\mathrm{transfer} = \frac{1}{T-1} \sum_{j=2}^{T}
+\left( R^{\text{plain}}_{jj} - R^{\text{alone}}_{jj} \right) ,
+""")
+def transfer(function):
+    return ({"T": 6, r"R^{\text{plain}}_{jj}": lambda j: PLAIN[j, j],
+             r"R^{\text{alone}}_{jj}": lambda j: ALONE[j, j]}, LATER,
+            {r"\mathrm{transfer}": function(PLAIN, ALONE)})
+
+
+@defines("eq-def-protection-cost", metrics.protection_cost, r"""
+\mathrm{cost} = \frac{1}{T-1} \sum_{j=2}^{T}
+\left( R^{\text{SI}}_{jj} - R^{\text{plain}}_{jj} \right) ,
+""")
+def protection_cost(function):
+    return ({"T": 6, r"R^{\text{SI}}_{jj}": lambda j: HELD[j, j],
+             r"R^{\text{plain}}_{jj}": lambda j: PLAIN[j, j]}, LATER,
+            {r"\mathrm{cost}": function(HELD, PLAIN)})
+
+
+@defines("eq-def-retention", metrics.retention, r"""
+\mathrm{retention} = \frac{1}{T-1} \sum_{j=2}^{T}
+\left( R^{\text{SI}}_{Tj} - R^{\text{SI}}_{jj} \right) .
+""")
+def retention(function):
+    return ({"T": 6, r"R^{\text{SI}}_{Tj}": lambda j: HELD[5, j],
+             r"R^{\text{SI}}_{jj}": lambda j: HELD[j, j]}, LATER,
+            {r"\mathrm{retention}": function(HELD)})
 
 
 # ------------------------------------------------------------------------------ the tests

@@ -11,16 +11,18 @@ const STYLE = `
   --si-muted: color-mix(in srgb, var(--si-text) 76%, var(--si-back));
   --si-blue: #0173b2; --si-orange: #de8f05; --si-green: #029e73; --si-red: #d55e00;
   --si-purple: #b95fa8; --si-brown: #9b6b4e; --si-grey: #84858a; --si-gold: #bd8a00;
-  --si-olive: #7f6a00;
+  --si-olive: #7f6a00; --si-violet: #6f6bd8;
   container-type: inline-size; box-sizing: border-box; margin: 1rem 0; padding: .9rem 1rem;
   border: 1px solid var(--si-line); border-radius: 10px; background: var(--si-back);
   color: var(--si-text); font-size: .95rem; line-height: 1.45;
 }
 html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
-  --si-blue: #4fa8e0; --si-green: #1fb98d; --si-red: #ee7a29; --si-olive: #a8923a; }
+  --si-blue: #4fa8e0; --si-green: #1fb98d; --si-red: #ee7a29; --si-olive: #a8923a;
+  --si-violet: #938ff0; }
 @media (prefers-color-scheme: dark) {
   html:not([data-theme]):not(:has([data-jp-theme-light])) .si-fig {
-    --si-blue: #4fa8e0; --si-green: #1fb98d; --si-red: #ee7a29; --si-olive: #a8923a; }
+    --si-blue: #4fa8e0; --si-green: #1fb98d; --si-red: #ee7a29; --si-olive: #a8923a;
+    --si-violet: #938ff0; }
 }
 .si-fig *, .si-fig *::before { box-sizing: border-box; }
 .si-fig p { margin: 0; }
