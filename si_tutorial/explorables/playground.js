@@ -1,6 +1,6 @@
 // The playground: two copies of one network learn tasks one after another, in the page.
 
-import { frame } from "./kit/look.js";
+import { frame, still } from "./kit/look.js";
 import { follow } from "./kit/controls.js";
 import { keep } from "./kit/address.js";
 import { conductor } from "./kit/conductor.js";
@@ -103,6 +103,10 @@ function actions(model, work, state, hold, reveal) {
   return { begin, play, guide };
 }
 
+/** Scrolls no further than is needed for all of it to be seen. */
+const into_view = (node) =>
+  node.scrollIntoView({ block: "nearest", behavior: still() ? "instant" : "smooth" });
+
 /** A change of the setting begins anew, or acts at once. Returns what ends that. */
 function listen(model, work, state, hold, begin) {
   let method = model.get("method"), tasks = model.get("tasks");
@@ -141,13 +145,14 @@ function render({ model, el }) {
   const work = conductor(root, workplace({ address, serve }), {
     want: () => ({ map: true, inside: !compact, synapse: state.synapse }),
     speed: () => model.get("speed"), show: display(model, figure, parts, state) });
-  const { begin, play, guide } = actions(model, work, state, hold, () => parts[1].reveal());
+  const { begin, play, guide } = actions(model, work, state, hold, () => into_view(pictures.box));
   const open = (synapse) => {
     state.synapse = synapse;
     if (!work.running()) work.ask({});
   };
-  parts.push(transport(stage, { compact, play, guide, tour: TOUR.map(({ name }) => name) }),
-             scenes(panel, model));
+  const pictures = scenes(panel, model);
+  parts.push(pictures,
+             transport(stage, { compact, play, guide, tour: TOUR.map(({ name }) => name) }));
   if (!compact) {
     parts.push(curves(panel, model), settings(panel, model, { train: () => play("anew") }),
                matrices(panel, model), inside(panel, { choose: open }));

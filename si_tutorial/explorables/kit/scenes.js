@@ -3,22 +3,21 @@
 import { axes } from "./axes.js";
 import { bars } from "./controls.js";
 import { make, set } from "./dom.js";
-import { still } from "./look.js";
 import { canvas, draw_map, draw_sheet } from "./maps.js";
 import { range } from "./numbers.js";
 import { matrix } from "./results.js";
 import { account_view, network_view } from "./synapses.js";
-import { count } from "./settings.js";
 import { NAMES, TITLES, describe, knows, mean, measure, percent } from "./verdict.js";
 
 const COLORS = { plain: "var(--si-red)", none: "var(--si-red)", si: "var(--si-blue)",
                  ewc: "var(--si-gold)", mas: "var(--si-purple)", l2: "var(--si-grey)",
                  joint: "var(--si-green)" };
 const SIDES = [0, 1];
+const count = (model) => (model.get("tasks") === "digits" ? 5 : 4); // before an engine says so
 const method_of = (model, side) => (side ? model.get("method") : "plain");
 const title_of = (model, side) => (side ? TITLES[model.get("method")] : "Plain training");
 
-/** The two pictures, the verdict under each, and bars; `reveal()` scrolls as far as is needed. */
+/** The two pictures, the verdict under each, and bars. */
 export function scenes(parent, model) {
   const box = make(parent, "div", { class: "play-two" });
   const sides = SIDES.map(() => {
@@ -41,6 +40,7 @@ export function scenes(parent, model) {
   });
   build(count(model)); // everything has its place before the first answer
   return {
+    box,
     show({ accuracy, maps, scene, guesses, at, done, left }, _, running) {
       const tasks = accuracy[0].length, key = `${tasks} ${model.get("method")}`;
       if (key !== built) build(tasks);
@@ -60,8 +60,6 @@ export function scenes(parent, model) {
                       guessing: 0.5 }, 1);
       });
     },
-    reveal: () => box.scrollIntoView({ block: "nearest",
-                                       behavior: still() ? "instant" : "smooth" }),
     end: () => sides.forEach((side) => side.picture.end()),
   };
 }

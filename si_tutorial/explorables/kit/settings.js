@@ -34,9 +34,6 @@ const plain = (value) => {
     : String(shown);
 };
 
-/** How many tasks there are, before an engine has said so. */
-export const count = (model) => (model.get("tasks") === "digits" ? 5 : 4);
-
 /** The panel; a slider that means nothing for the method chosen leaves its place empty. */
 export function settings(parent, model, { train }) {
   const box = make(parent, "section", { class: "play-settings", "aria-label": "settings" });
