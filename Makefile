@@ -25,7 +25,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks unit pages draft address serve lab lint types data bench bench-cifar memory newest clean FORCE
+.PHONY: help book test notebooks unit pages draft address picture serve lab lint types data bench bench-cifar memory newest clean FORCE
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -49,8 +49,11 @@ draft: .venv/.complete  ## the pages without executing anything, to look at a ch
 	$(BIN)/jupyter-book build build/draft --quiet > build/draft.log 2>&1 || { cat build/draft.log; false; }
 	@echo "The draft: build/draft/_build/html/book/index.html"
 
-address: .venv/.complete  ## after a change of the address in _config.yml: write it into the notebooks
+address: .venv/.complete  ## after a change of the address in _config.yml: write it into what needs it
 	$(BIN)/python tools/address.py $(URL)
+
+picture: .venv/.complete  ## README's picture, from the published results
+	$(BIN)/python tools/readme_picture.py
 
 serve: book  ## read the book at http://localhost:8000 (or PORT=...)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)

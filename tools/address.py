@@ -1,12 +1,14 @@
-"""Write the repository's address from _config.yml into the first code cell of every notebook.
+"""Write the repository's address from _config.yml into every notebook and before README's picture.
 
-A notebook that is opened alone, on Colab, has to know where the package comes from. Run after the
+A notebook that is opened alone, on Colab, has to know where the package comes from, and PyPI, which
+shows README, has no picture of its own. Run after the
 address in _config.yml has changed: `make address`. With the true address as its argument, as on
 GitHub before publishing, it refuses where _config.yml names another. It ends by saying what is left
 to do.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -40,6 +42,15 @@ def write(path: Path, repository: dict):
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
+def readme(text: str, repository: dict) -> str:
+    """README with its pictures at the repository's address, or beside it while there is none."""
+    raw = "https://raw.githubusercontent.com"
+    home = ("" if PLACEHOLDER in repository["url"] else
+            repository["url"].replace("https://github.com", raw) + f"/{repository['branch']}/")
+    return re.sub(rf'((?:src|srcset)=")(?:{re.escape(raw)}/[^"]*/)?_static/',
+                  lambda found: f"{found[1]}{home}_static/", text)
+
+
 def main(true_address: str = "") -> int:
     repository = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
     if true_address and repository["url"] != true_address:
@@ -48,6 +59,8 @@ def main(true_address: str = "") -> int:
         return 1
     for path in sorted((ROOT / "book").glob("*.ipynb")):
         write(path, repository)
+    text = readme((ROOT / "README.md").read_text(encoding="utf-8"), repository)
+    (ROOT / "README.md").write_text(text, encoding="utf-8", newline="\n")
     print(left_to_do(repository["url"]))
     return 0
 

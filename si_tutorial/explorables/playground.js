@@ -1,6 +1,6 @@
 // The playground: two copies of one network learn tasks one after another, in the page.
 
-import { frame } from "./kit/look.js";
+import { frame, still } from "./kit/look.js";
 import { follow } from "./kit/controls.js";
 import { keep } from "./kit/address.js";
 import { conductor } from "./kit/conductor.js";
@@ -11,26 +11,13 @@ import { STYLE } from "./kit/playground_look.js";
 import { FIELDS, GOOD, settings } from "./kit/settings.js";
 import { curves, inside, matrices, scenes } from "./kit/scenes.js";
 import { transport } from "./kit/transport.js";
-import { sentence, trouble } from "./kit/verdict.js";
+import { TOUR, outcome } from "./kit/tour.js";
+import { ended, sentence, trouble } from "./kit/verdict.js";
 
 const AGAIN = ["tasks", "method", "hidden", "order", "seed"]; // these begin anew
 const LIVE = ["log_strength", "log_damping", "log_rate"]; // these act from the next step on
 const CHANGED = "The new setting acts from the next step on. To see it from the start, train "
   + "again.";
-
-const TOUR = [
-  ["Learn", { method: "none" }, false, "Both copies learn task 1. Nothing protects either."],
-  ["Forget", { method: "none" }, true, "Now task 2, and no example of task 1. Each cross is a "
-    + "point of task 1 that was right a moment ago."],
-  ["Remember", { method: "si" }, true, "The copy on the right now runs Synaptic Intelligence. Just "
-    + "after the switch it stumbles too, for some 20 steps. Then it knows both."],
-  ["Too weak", { method: "si", log_strength: -2 }, true, "With c = 0.01 the springs are too soft. "
-    + "SI loses task 1 as plain training does."],
-  ["Too strong", { method: "si", log_strength: 3 }, true, "With c = 1000 nothing that matters to "
-    + "task 1 may move. It is kept, and task 2 is not learned."],
-];
-const TOUR_SETTING = { tasks: "islands", hidden: 64, order: "1 2 3 4", log_damping: -1,
-                       log_rate: -2, log_strength: 0 };
 
 const live = (model) => Object.fromEntries(
   LIVE.map((name) => [name.slice("log_".length), 10 ** model.get(name)]));
@@ -70,20 +57,18 @@ function display(model, { say, check }, parts, state) {
     if (!state.last && !answer.scene) return; // still about the session before this one
     const last = state.last = { ...state.last, ...answer };
     const setting = { method: model.get("method"), rate: 10 ** model.get("log_rate") };
-    const wrong = trouble(last, setting), words = sentence(last, setting);
+    const wrong = trouble(last, setting), { tour } = state;
     if (wrong === "weak" || wrong === "strong") troubles.add(wrong);
     check(troubles.size === 2);
-    const stopped = last.done === 0 && last.left === 0 && !running;
-    if (state.mute) say(state.tour);
-    else if (state.changed) say(CHANGED);
-    else if (state.tour) say(stopped ? `${state.tour} ${words}` : state.tour);
-    else say(words);
+    if (state.changed) say(CHANGED);
+    else if (!tour) say(sentence(last, setting));
+    else say(!state.mute && !running && ended(last) ? outcome(tour, last, setting) : tour.before);
     parts.forEach((part) => part.show(last, model, running));
   };
 }
 
 /** What the buttons do. */
-function actions(model, work, state, hold) {
+function actions(model, work, state, hold, reveal) {
   const sheet = sheet_of(model.get("images"));
   async function begin() {
     work.halt();
@@ -94,19 +79,21 @@ function actions(model, work, state, hold) {
   }
   async function play(what) {
     const { last } = state, mine = ++state.turn;
-    Object.assign(state, { tour: "", changed: false, mute: false });
+    Object.assign(state, { tour: null, changed: false, mute: false });
+    reveal();
     if (what === "begin") return begin();
     if (what === "pause") {
       work.halt();
       return work.ask({});
     }
-    if (what === "all" && last && !last.more && last.left === 0) await begin();
-    return mine === state.turn && work.learn(what);
+    if (what === "anew" || (what === "all" && last && !last.more && last.left === 0)) await begin();
+    return mine === state.turn && work.learn(what === "anew" ? "all" : what);
   }
   async function guide(number) {
-    const [, traits, second, words] = TOUR[number], mine = ++state.turn;
-    set_all(model, { ...TOUR_SETTING, ...traits }, hold);
-    state.tour = words;
+    const { traits, second } = TOUR[number], mine = ++state.turn;
+    reveal();
+    set_all(model, traits, hold);
+    state.tour = TOUR[number];
     state.mute = true; // a task that is learned at once on the way is not told about
     await begin();
     if (second && mine === state.turn) await work.ask({ learn: "again", advance: 1000 });
@@ -115,6 +102,10 @@ function actions(model, work, state, hold) {
   }
   return { begin, play, guide };
 }
+
+/** Scrolls no further than is needed for all of it to be seen. */
+const into_view = (node) =>
+  node.scrollIntoView({ block: "nearest", behavior: still() ? "instant" : "smooth" });
 
 /** A change of the setting begins anew, or acts at once. Returns what ends that. */
 function listen(model, work, state, hold, begin) {
@@ -127,12 +118,12 @@ function listen(model, work, state, hold, begin) {
       const good = GOOD[tasks === "digits" ? "digits" : "plane"];
       const strength = Object.hasOwn(good, method) ? good[method] : model.get("log_strength");
       if (other) set_all(model, { log_strength: strength, log_damping: good.damping }, hold);
-      state.tour = "";
+      state.tour = null;
       begin();
     }),
     follow(model, LIVE, () => {
       if (hold.on || !state.last) return;
-      Object.assign(state, { tour: "", changed: state.last.at >= 0 && !work.running() });
+      Object.assign(state, { tour: null, changed: state.last.at >= 0 && !work.running() });
       work.ask({ change: live(model) });
     })];
   return () => stops.forEach((stop) => stop());
@@ -148,22 +139,23 @@ function render({ model, el }) {
   const { root, stage, panel } = figure;
   make(root, "style", {}, STYLE);
   root.classList.add("play");
-  const state = { last: null, synapse: -1, tour: "", changed: false, turn: 0, mute: false };
+  const state = { last: null, synapse: -1, tour: null, changed: false, turn: 0, mute: false };
   const hold = { on: false };
   const parts = [];
   const work = conductor(root, workplace({ address, serve }), {
     want: () => ({ map: true, inside: !compact, synapse: state.synapse }),
     speed: () => model.get("speed"), show: display(model, figure, parts, state) });
-  const { begin, play, guide } = actions(model, work, state, hold);
+  const { begin, play, guide } = actions(model, work, state, hold, () => into_view(pictures.box));
   const open = (synapse) => {
     state.synapse = synapse;
     if (!work.running()) work.ask({});
   };
-  parts.push(transport(stage, { compact, play, guide, tour: TOUR.map(([name]) => name) }),
-             scenes(panel, { compact }));
+  const pictures = scenes(panel, model);
+  parts.push(pictures,
+             transport(stage, { compact, play, guide, tour: TOUR.map(({ name }) => name) }));
   if (!compact) {
-    parts.push(curves(panel), settings(panel, model), matrices(panel),
-               inside(panel, { choose: open }));
+    parts.push(curves(panel, model), settings(panel, model, { train: () => play("anew") }),
+               matrices(panel, model), inside(panel, { choose: open }));
   }
   const stop = listen(model, work, state, hold, begin);
   return () => {

@@ -33,7 +33,7 @@ class Playground(Explorable):
     seed : int
         Of the data, the start and the batches.
     compact : bool
-        Two maps, a verdict and three buttons.
+        Two maps, what each learner knows, and three buttons.
     images : str
         The sheet of digits, a PNG in base64, or nothing.
     """

@@ -210,8 +210,8 @@ function look(session, want) {
 }
 
 /** Points to draw, in the order of the tasks; digits as grey values. */
-const scene = (session) => session.tasks.map(({ center, test }) => ({
-  center, y: test.y, xy: test.xy, images: session.real ? Float32Array.from(test.x) : null }));
+const scene = (session) => session.tasks.map(({ center, spot, test }) => ({
+  center, spot, y: test.y, xy: test.xy, images: session.real ? Float32Array.from(test.x) : null }));
 
 /** A session to talk to: each message gets one answer. */
 export function serve() {

@@ -88,9 +88,23 @@ function dot(pen, x, y, r, label, { points, halo }) {
   pen.fill();
 }
 
+/** A task's number, which stands where none of its points do. */
+function number(pen, task, x, y, size, { ink, halo }) {
+  pen.font = `600 ${size}px system-ui, sans-serif`;
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
+  pen.lineJoin = "round";
+  pen.lineWidth = size / 4;
+  pen.strokeStyle = halo;
+  pen.fillStyle = ink;
+  pen.strokeText(String(task + 1), x, y);
+  pen.fillText(String(task + 1), x, y);
+}
+
 /**
  * The map `p` (p(gold) on a grid from the top left) under the points of all tasks. Points to come
  * are faint, an old one that is now wrong is a cross, the present task stands in a dashed circle.
+ * Numbers say which task is which.
  */
 export function draw_map(place, { p, scene, guesses, at, training }) {
   place.draw((pen, size) => {
@@ -98,7 +112,7 @@ export function draw_map(place, { p, scene, guesses, at, training }) {
     const X = (x) => ((x + 1.06) / 2.12) * size, Y = (y) => ((1.06 - y) / 2.12) * size;
     const r = Math.max(size / 104, 2.1 * devicePixelRatio), many = shown(size / devicePixelRatio);
     ground(pen, size, p, look);
-    scene.forEach(({ y, xy, center }, task) => {
+    scene.forEach(({ y, xy, center, spot }, task) => {
       for (let n = 0; n < many; n++) {
         const wrong = guesses[task][n] !== y[n], [a, b] = [X(xy[2 * n]), Y(xy[2 * n + 1])];
         pen.globalAlpha = task > at ? 0.22 : 1;
@@ -106,6 +120,7 @@ export function draw_map(place, { p, scene, guesses, at, training }) {
         else dot(pen, a, b, r, y[n], look);
       }
       pen.globalAlpha = 1;
+      number(pen, task, X(spot[0]), Y(spot[1]), Math.max(13 * devicePixelRatio, size / 22), look);
       if (task !== at || !training) return;
       pen.strokeStyle = look.ink;
       pen.lineWidth = Math.max(1.5 * devicePixelRatio, size / 260);
@@ -118,15 +133,16 @@ export function draw_map(place, { p, scene, guesses, at, training }) {
   });
 }
 
-const SIDE = 14, COLUMNS = 10;
+const SIDE = 14, COLUMNS = 10, MARGIN = 0.7; // columns, for the number of the row
 
 /** Test digits, a row a task, on the colour of the class guessed; wrong old ones crossed. */
 export function draw_sheet(place, { scene, guesses, at }) {
   place.draw((pen, width, height) => {
-    const look = palette(place.node), w = width / COLUMNS, h = height / scene.length;
+    const look = palette(place.node), w = width / (COLUMNS + MARGIN), h = height / scene.length;
     const small = new OffscreenCanvas(SIDE, SIDE);
     pen.clearRect(0, 0, width, height);
     scene.forEach(({ y, images }, task) => {
+      number(pen, task, 0.3 * w, (task + 0.5) * h, 13 * devicePixelRatio, look);
       for (let n = 0; n < COLUMNS; n++) {
         const image = new ImageData(SIDE, SIDE), guess = guesses[task][n];
         for (let k = 0; k < SIDE * SIDE; k++) {
@@ -135,11 +151,12 @@ export function draw_sheet(place, { scene, guesses, at }) {
         small.getContext("2d").putImageData(image, 0, 0);
         pen.globalAlpha = task > at ? 0.25 : 1;
         pen.fillStyle = `rgb(${(task > at ? look.low : [look.low, look.high][guess]).slice(0, 3)})`;
-        pen.fillRect(n * w + 1, task * h + 1, w - 2, h - 2);
+        const left = (n + MARGIN) * w;
+        pen.fillRect(left + 1, task * h + 1, w - 2, h - 2);
         pen.imageSmoothingEnabled = true;
-        pen.drawImage(small, n * w + 0.12 * w, task * h + 0.12 * h, 0.76 * w, 0.76 * h);
+        pen.drawImage(small, left + 0.12 * w, task * h + 0.12 * h, 0.76 * w, 0.76 * h);
         if (task < at && guess !== y[n]) {
-          cross(pen, (n + 0.5) * w, (task + 0.5) * h, 0.3 * Math.min(w, h), look);
+          cross(pen, left + 0.5 * w, (task + 0.5) * h, 0.3 * Math.min(w, h), look);
         }
         pen.globalAlpha = 1;
       }

@@ -13,13 +13,20 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .si-question { margin-bottom: .5rem; }
 .si-fig.play .si-body { display: flex; flex-direction: column; gap: .75rem; }
 .si-fig.play .si-stage { display: flex; flex-direction: column; gap: .6rem; }
-.si-fig.play .si-said { align-self: stretch; min-height: 8.2em; }
+/* room for the longest words, so that nothing below moves */
+.si-fig.play .si-said { align-self: stretch; min-height: 9.9em; }
+.si-fig.play .si-goal { min-height: 2.9em; }
 .si-fig.play .si-panel { gap: 1.1rem; }
 .si-fig.play h2 { font: inherit; font-weight: 600; margin: 0 0 .35rem; padding: 0; border: 0;
   color: inherit; }
 .si-fig.play h2 small { font-weight: 400; font-size: .86rem; color: var(--si-muted); }
-.si-fig.play .play-top { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
-.si-fig.play .si-main { padding: .5rem .95rem; font-size: 1rem; min-width: 8.4em; }
+.si-fig.play .play-top { display: grid; gap: .4rem; grid-auto-rows: 2.4rem;
+  grid-template-columns: repeat(6, minmax(0, 1fr)); }
+.si-fig.play .play-top button { grid-column: span 2; padding: 0 .3rem; white-space: nowrap; }
+.si-fig.play .play-top:not(.play-few) button:where(:nth-child(-n + 2)) { grid-column: span 3; }
+.si-fig.play .play-few { grid-template-columns: minmax(0, 4fr) repeat(2, minmax(0, 3fr)); }
+.si-fig.play .play-few button { grid-column: auto; }
+.si-fig.play .si-main { font-size: 1rem; }
 .si-fig.play button[aria-disabled=true] { opacity: .5; cursor: default; }
 .si-fig.play .play-tour { display: flex; flex-wrap: wrap; gap: .35rem; align-items: center;
   margin: 0; padding: 0; list-style: none; font-size: .9rem; }
@@ -27,15 +34,16 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .play-tour li { margin: 0; }
 .si-fig.play .play-tour button[aria-pressed=true] { border-color: var(--si-blue);
   box-shadow: inset 0 0 0 1px var(--si-blue); }
-.si-fig.play .play-two { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr));
-  gap: .6rem .9rem; }
+.si-fig.play .play-two { display: grid; gap: .6rem .9rem; scroll-margin: 4rem 0 .6rem;
+  grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .si-fig.play .play-two > div { display: flex; flex-direction: column; justify-content: flex-end; }
 .si-fig.play canvas { display: block; width: 100%; border-radius: 5px; }
 .si-fig.play .play-name { display: flex; gap: .45rem; align-items: baseline; font-weight: 600;
-  margin-bottom: .3rem; line-height: 1.25; }
+  margin-bottom: .3rem; line-height: 1.25; min-height: 2.5em; }
 .si-fig.play .play-name::before { content: ""; flex: none; width: .75em; height: .75em;
   border-radius: 2px; background: var(--play-color); }
-.si-fig.play .play-knows { font-size: 1.12rem; font-weight: 600; margin: .35rem 0 .15rem; }
+.si-fig.play .play-knows { height: 2.2rem; line-height: 2.2rem; font-size: 1.12rem;
+  font-weight: 600; margin: .15rem 0; }
 .si-fig.play .play-knows b { color: inherit; font-size: 1.35em;
   font-variant-numeric: tabular-nums; }
 .si-fig.play table.si-bars { font-size: .84rem; }
@@ -56,20 +64,25 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .play-synapse { cursor: pointer; pointer-events: stroke; }
 .si-fig.play .play-synapse:hover { stroke: color-mix(in srgb, var(--si-orange) 45%, transparent); }
 .si-fig.play .play-inside input[type=range] { margin-top: .4rem; }
-.si-fig.play .play-account { min-height: 6em; }
+.si-fig.play .play-account { min-height: 7.3em; }
 .si-fig.play .play-note { color: var(--si-muted); font-size: .86rem; }
 @container (min-width: 600px) {
   .si-fig.play .si-said { min-height: 5.4em; }
+  .si-fig.play .si-goal { min-height: 1.45em; }
+  .si-fig.play .play-name { min-height: 1.25em; }
+  .si-fig.play .play-top { justify-content: start;
+    grid-template-columns: 9.5rem 9rem 7.5rem 5.5rem 6.5rem; }
+  .si-fig.play .play-few { grid-template-columns: 9.5rem 7.5rem 6.5rem; }
+  .si-fig.play .play-top.play-top button { grid-column: auto; }
   .si-fig.play .play-curves { grid-template-columns: repeat(var(--play-tasks, 4), minmax(0, 1fr)); }
   .si-fig.play .play-settings, .si-fig.play .play-inside, .si-fig.play .play-matrices {
     grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  .si-fig.play .play-settings > h2 { grid-column: 1 / -1; }
+  .si-fig.play .play-settings > :is(h2, .si-buttons) { grid-column: 1 / -1; }
 }
 @container (max-width: 480px) {
   .si-fig.play .play-two { gap: .6rem; }
-  .si-fig.play .si-main { min-width: 7.6em; padding: .45rem .6rem; font-size: .95rem; }
-  .si-fig.play .play-top { gap: .35rem; }
-  .si-fig.play .play-top button { padding-inline: .5rem; }
+  .si-fig.play .si-main { font-size: .95rem; }
 }
+@container (max-width: 310px) { .si-fig.play .si-said { min-height: 12.8em; } }
 @media print { .si-fig.play :is(.play-settings, .play-tour) { display: none; } }
 `;

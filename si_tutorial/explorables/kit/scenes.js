@@ -7,17 +7,18 @@ import { canvas, draw_map, draw_sheet } from "./maps.js";
 import { range } from "./numbers.js";
 import { matrix } from "./results.js";
 import { account_view, network_view } from "./synapses.js";
-import { NAMES, TITLES, describe, knows, mean, percent } from "./verdict.js";
+import { NAMES, TITLES, describe, knows, mean, measure, percent } from "./verdict.js";
 
 const COLORS = { plain: "var(--si-red)", none: "var(--si-red)", si: "var(--si-blue)",
                  ewc: "var(--si-gold)", mas: "var(--si-purple)", l2: "var(--si-grey)",
                  joint: "var(--si-green)" };
 const SIDES = [0, 1];
+const count = (model) => (model.get("tasks") === "digits" ? 5 : 4); // before an engine says so
 const method_of = (model, side) => (side ? model.get("method") : "plain");
 const title_of = (model, side) => (side ? TITLES[model.get("method")] : "Plain training");
 
 /** The two pictures, the verdict under each, and bars. */
-export function scenes(parent, { compact }) {
+export function scenes(parent, model) {
   const box = make(parent, "div", { class: "play-two" });
   const sides = SIDES.map(() => {
     const one = make(box, "div");
@@ -25,23 +26,27 @@ export function scenes(parent, { compact }) {
              picture: canvas(one, { label: "the answers of a network" }),
              knows: make(one, "p", { class: "play-knows" }), table: make(one, "div"), fill: null };
   });
+  const note = make(parent, "p", { class: "play-note" });
   let built = "";
-  const build = (tasks, model) => sides.forEach((side, i) => {
+  const build = (tasks) => sides.forEach((side, i) => {
+    note.textContent = measure(tasks === 5 ? "digits" : "points");
+    side.name.textContent = title_of(model, i);
+    side.one.style.setProperty("--play-color", COLORS[method_of(model, i)]);
     side.table.replaceChildren();
     side.fill = bars(side.table, range(tasks).map((task) => ({
       key: `task-${task + 1}`, label: `task ${task + 1}`, mark: "guessing",
       color: COLORS[method_of(model, i)] })),
       { caption: `accuracy of ${title_of(model, i)}`, format: percent, wide: "3.9em" });
   });
+  build(count(model)); // everything has its place before the first answer
   return {
-    show({ accuracy, maps, scene, guesses, at, done, left }, model, running) {
+    box,
+    show({ accuracy, maps, scene, guesses, at, done, left }, _, running) {
       const tasks = accuracy[0].length, key = `${tasks} ${model.get("method")}`;
-      if (!compact && key !== built) build(tasks, model);
+      if (key !== built) build(tasks);
       built = key;
       const known = knows(accuracy), training = running || left > 0 || done > 0;
       sides.forEach((side, i) => {
-        side.name.textContent = title_of(model, i);
-        side.one.style.setProperty("--play-color", COLORS[method_of(model, i)]);
         const view = { scene, guesses: guesses[i], at, training, p: maps?.[i] };
         side.picture.node.style.aspectRatio = view.p ? "1" : "2";
         if (view.p) draw_map(side.picture, view);
@@ -51,7 +56,7 @@ export function scenes(parent, { compact }) {
         make(side.knows, "span", {}, "knows ");
         make(side.knows, "b", {}, String(known[i]));
         make(side.knows, "span", {}, ` of ${tasks}`);
-        side.fill?.({ ...Object.fromEntries(accuracy[i].map((a, task) => [`task-${task + 1}`, a])),
+        side.fill({ ...Object.fromEntries(accuracy[i].map((a, task) => [`task-${task + 1}`, a])),
                       guessing: 0.5 }, 1);
       });
     },
@@ -60,7 +65,7 @@ export function scenes(parent, { compact }) {
 }
 
 /** Accuracy on every task over time. */
-export function curves(parent) {
+export function curves(parent, model) {
   const section = make(parent, "section");
   const head = make(section, "h2", {}, "Accuracy on every task ");
   make(head, "small", {}, "over the steps. The dark strip is the task’s own training, the dashed "
@@ -74,8 +79,9 @@ export function curves(parent) {
       x: [0, 1], y: [0, 1.05], width: 170, height: 120, margin: [4, 22, 4, 6],
       yLabel: `task ${task + 1}` }));
   };
+  build(count(model));
   return {
-    show({ accuracy, curves: records, spans, step, budget }, model) {
+    show({ accuracy, curves: records, spans, step, budget }) {
       const tasks = accuracy[0].length, method = model.get("method");
       if (plots.length !== tasks) build(tasks);
       plots.forEach((plot, task) => {
@@ -100,7 +106,7 @@ export function curves(parent) {
 }
 
 /** What was right after each task. */
-export function matrices(parent) {
+export function matrices(parent, model) {
   const section = make(parent, "section");
   make(make(section, "h2", {}, "What was right after each task "), "small", {},
        "for the tasks seen, in percent");
@@ -109,27 +115,26 @@ export function matrices(parent) {
     const one = make(pair, "div", { class: "play-matrix" });
     return { name: make(one, "p", { class: "play-name" }), one, draw: matrix(one, { width: 290 }) };
   });
-  return {
-    show({ accuracy, matrix: rows }, model) {
-      const tasks = accuracy[0].length;
-      sides.forEach(({ name, one, draw }, side) => {
-        name.textContent = title_of(model, side);
-        one.style.setProperty("--play-color", COLORS[method_of(model, side)]);
-        const seen = range(tasks).map((at) =>
-          (rows[side][at] ?? []).slice(0, at + 1).map((a) => 100 * a));
-        const last = seen.findLast((row) => row.length);
-        draw(seen, `${title_of(model, side)}: accuracy after each task on the tasks seen by then. `
-          + (last ? `Now ${percent(mean(last) / 100)} on average.` : "No task has ended yet."));
-      });
-    },
-  };
+  const show = (rows, tasks) => sides.forEach(({ name, one, draw }, side) => {
+    name.textContent = title_of(model, side);
+    one.style.setProperty("--play-color", COLORS[method_of(model, side)]);
+    const seen = range(tasks).map((at) =>
+      (rows[side][at] ?? []).slice(0, at + 1).map((a) => 100 * a));
+    const last = seen.findLast((row) => row.length);
+    draw(seen, `${title_of(model, side)}: accuracy after each task on the tasks seen by then. `
+      + (last ? `Now ${percent(mean(last) / 100)} on average.` : "No task has ended yet."));
+  });
+  show([[], []], count(model));
+  return { show: ({ accuracy, matrix: rows }) => show(rows, accuracy[0].length) };
 }
 
 /** The network, and the account of one synapse. */
 export function inside(parent, { choose }) {
   const section = make(parent, "section");
   const head = make(section, "h2", {}, "Inside the network on the right ");
-  const note = make(head, "small");
+  make(head, "small", {}, "the thicker a line, the larger the weight; the bluer, the more "
+    + "important. Each task’s share of the importance is scaled to its largest. The square shows that of all "
+    + "weights that leave an input. Before the first task has ended nothing is important yet.");
   const box = make(section, "div", { class: "play-inside" });
   const left = make(box, "div"), right = make(box, "div");
   const draw = network_view(left, { choose });
@@ -149,11 +154,6 @@ export function inside(parent, { choose }) {
     show(found, model) {
       if (!found.synapses) return;
       const method = model.get("method"), digits = found.scene[0].images;
-      note.textContent = found.synapses.some((s) => s.importance > 0)
-        ? "the thicker a line, the larger the weight; the bluer, the more important. Each "
-          + "task’s share of the importance is scaled to its largest. The square shows that of "
-          + "all weights that leave an input."
-        : "the thicker a line, the larger the weight. Nothing is important yet.";
       ranked = found.synapses;
       set(rank, { max: ranked.length });
       const chosen = found.account?.k;

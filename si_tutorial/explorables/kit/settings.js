@@ -34,8 +34,8 @@ const plain = (value) => {
     : String(shown);
 };
 
-/** The panel; a slider that means nothing for the method chosen is not there. */
-export function settings(parent, model) {
+/** The panel; a slider that means nothing for the method chosen leaves its place empty. */
+export function settings(parent, model, { train }) {
   const box = make(parent, "section", { class: "play-settings", "aria-label": "settings" });
   make(box, "h2", {}, "Settings");
   const options = model.get("images") ? TASKS : TASKS.slice(0, 2);
@@ -46,23 +46,28 @@ export function settings(parent, model) {
   const places = ["strength", "damping", "rate"].map(() => make(box, "div"));
   shown.push(
     choice(box, model, "hidden", { label: "hidden units", options: same(HIDDEN) }),
-    choice(box, model, "order", { label: "order of the tasks", options: same(ORDERS) }),
+    choice(box, model, "order", { label: "order of the tasks, as first numbered",
+                                  options: same(ORDERS) }),
     choice(box, model, "speed", { label: "speed", options: same(SPEEDS) }));
-  button(box, "Draw other points and another start", () =>
+  const last = make(box, "div", { class: "si-buttons" });
+  button(last, "Train both with this setting", train);
+  button(last, "Draw other points and another start", () =>
     put(model, "seed", (model.get("seed") + 1) % 1000));
   let sliders = [];
   const dress = () => {
     const method = model.get("method");
     const good = GOOD[model.get("tasks") === "digits" ? "digits" : "plane"];
-    places.forEach((place) => place.replaceChildren());
-    const marked = (value) => [[value, `${plain(value)} works`]];
-    const one = (place, name, label, value) => slider(place, model, name, {
-      label, ...FIELDS[{ log_strength: "c", log_damping: "xi", log_rate: "rate" }[name]],
-      name: undefined, step: 0.25, format: plain, marks: marked(value) });
-    sliders = [one(places[2], "log_rate", "learning rate of Adam", -2)];
-    if (method in good) sliders.push(one(places[0], "log_strength", "strength c", good[method]));
-    if (method === "si") sliders.push(one(places[1], "log_damping", "damping ξ", good.damping));
-    places.forEach((place) => set(place, { hidden: !place.childElementCount }));
+    const one = (place, key, label, value, means = true) => {
+      set(place, { style: !means && "visibility: hidden" }).replaceChildren();
+      const { name, min, max } = FIELDS[key];
+      return slider(place, model, name, { label, min, max, step: 0.25, format: plain,
+                                          marks: [[value, `${plain(value)} works`]] });
+    };
+    sliders = [one(places[0], "c", "strength c: how stiff the springs are", good[method] ?? 0,
+                   method in good),
+               one(places[1], "xi", "damping ξ: evens out their stiffness", good.damping,
+                   method === "si"),
+               one(places[2], "rate", "learning rate of Adam", -2)];
   };
   const ends = [follow(model, ["method", "tasks"], dress),
                 follow(model, Object.values(FIELDS).map(({ name }) => name).concat("speed"), () =>

@@ -97,7 +97,7 @@ function spring(svg, { weight, anchor, force, importance }) {
 export function account_view(parent) {
   const words = make(parent, "p", { class: "play-account" });
   const plot = axes(parent, { x: [0, 1], y: [0, 1], width: 360, height: 150,
-                              margin: [44, 22, 10, 24], yLabel: "path integral ω" });
+                              margin: [58, 22, 10, 24], yLabel: "path integral ω" });
   const svg = make(parent, "svg", { viewBox: "0 0 360 68", role: "img" });
   return ({ account, spans, step }, method) => {
     const { k, weight, anchor, importance, path, omega, now, force, ended } = account;

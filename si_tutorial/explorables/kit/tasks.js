@@ -20,6 +20,8 @@ export function place_cells(xy) {
   return seen;
 }
 
+const OUTWARD = { islands: 0.38, quadrants: 0 }; // from the centre to where no point lies
+
 /** One point of class 0 or 1 of the task at `center`. */
 const SHAPES = {
   islands(center, label, next) { // a disc inside a ring
@@ -46,7 +48,8 @@ function points(kind, task, size, next) {
 export function plane(kind, seed) {
   const next = uniform(1000 + seed);
   return CENTERS.map((center, task) => ({
-    center, train: points(kind, task, TRAIN, next), test: points(kind, task, TEST, next) }));
+    center, spot: center.map((x) => x + Math.sign(x) * OUTWARD[kind]),
+    train: points(kind, task, TRAIN, next), test: points(kind, task, TEST, next) }));
 }
 
 const SIDE = 14, ACROSS = 50, ROWS = 5, FIRST = 200; // per digit: 5 rows of 50, 200 to train on

@@ -9,7 +9,8 @@ const rest = (node, off) => set(node, { "aria-disabled": off && "true" });
 /** `play(what)` and `guide(number)` are called; `show` puts the buttons right. */
 export function transport(parent, { compact, play, guide, tour }) {
   const steps = compact ? [] : tour_of(parent, tour, guide);
-  const row = make(parent, "div", { class: "play-top", role: "group", "aria-label": "training" });
+  const row = make(parent, "div", { class: `play-top${compact ? " play-few" : ""}`, role: "group",
+                                    "aria-label": "training" });
   let running = false;
   const press = (what) => ({ currentTarget }) => {
     if (currentTarget.ariaDisabled === "true") return;
@@ -31,7 +32,7 @@ export function transport(parent, { compact, play, guide, tour }) {
       next.textContent = more ? `Learn task ${at + 2}` : "No task left";
       rest(next, now || !more);
       if (compact) return;
-      set(next, { hidden: at < 0 });
+      set(next, { style: at < 0 && "visibility: hidden" }); // its place is kept
       again.textContent = at < 0 ? "Learn task 1" : left > 0 ? `Go on with task ${at + 1}`
         : `Task ${at + 1} once more`;
       rest(again, now);
