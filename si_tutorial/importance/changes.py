@@ -1,7 +1,7 @@
 """A network that changes between two tasks: what its measure keeps, forgets and begins anew."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ class Changeable:
     _params: dict[str, nn.Parameter]
     _left_out: list[nn.Parameter]  # meant, but frozen
     _built: dict[str, tuple[torch.dtype, torch.device]]
-    _tensor_fields: dict[str, Callable[[Tensor], Tensor]]
+    _tensor_fields: ClassVar[dict[str, Callable[[Tensor], Tensor]]]
     importance: dict[str, Tensor]
     _task_grads: dict | None
     _watch: Watch

@@ -1,7 +1,7 @@
 """One penalty for every answer to "which weights matter?": c Σₖ Ωₖ (θ̃ₖ − θₖ)²."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +70,7 @@ class QuadraticPenalty(StepHooks, Changeable, Resumable):
     """
 
     # what is kept for each parameter, and how it begins
-    _tensor_fields: dict = {"importance": torch.zeros_like, "anchor": torch.clone}
+    _tensor_fields: ClassVar[dict] = {"importance": torch.zeros_like, "anchor": torch.clone}
     _needs_every_step = False  # whether any change of the weights outside a step makes Ω wrong
 
     def __init__(self, network: nn.Module, *, strength: float = 1.0,

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from typing import ClassVar
 
 from si_tutorial.importance.watch import Watch
 
@@ -11,7 +12,7 @@ VERSION = 1  # of a state's layout; 0, without the field: no measure's name, set
 class Resumable:
     """What training changes in an object, to save and to load; a measure names its own fields."""
 
-    _tensor_fields: dict = {}             # attributes that map parameter names to tensors
+    _tensor_fields: ClassVar[dict] = {}   # attributes that map parameter names to tensors
     _settings: tuple[str, ...] = ()       # attributes that decide what those tensors mean
     _generators: tuple[str, ...] = ()     # attributes that hold a torch.Generator, or None
     tasks: int

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes
-_CHUNK = 2**20             # numbers at a time, so that a large parameter needs little memory
+_CHUNK = 2**16             # numbers at a time, so that a large parameter needs little memory
 _ODD = 0x9E3779B97F4A7C15  # 2⁶⁴ over the golden ratio
 
 
@@ -146,22 +146,20 @@ class Watch:
 def _bits(p: Tensor) -> str:
     """A digest of the values, in C order: the first rows' is that of a tensor of these alone.
 
-    Σ bits · weight of their place, modulo 2⁶⁴, so that it is the same on every device.
+    In whole numbers modulo 2⁶⁴, so that it is the same on every device.
     """
     bits = p.detach().view(_INTEGERS[p.element_size()]).flatten()
-    places = _weights(min(len(bits), _CHUNK), p.device)
+    places = _scattered(torch.arange(1, min(len(bits), _CHUNK) + 1, device=p.device))
     total = 0
     for part in bits.split(_CHUNK):
-        total = (total * _ODD + int((part * places[:len(part)]).sum())) % 2**64
+        total = (total * _ODD + int(_scattered(part + places[:len(part)]).sum())) % 2**64
     return f"{p.dtype}/{total:016x}"
 
 
-def _weights(count: int, device: torch.device) -> Tensor:
-    """An odd number for each place, as if drawn at random: int64 `(count,)`."""
-    x = torch.arange(1, count + 1, device=device) * (_ODD - 2**64)
-    for shift in (29, 32):
-        x = (x ^ (x >> shift)) * (_ODD - 2**64)
-    return x | 1
+def _scattered(x: Tensor) -> Tensor:
+    """Each int64 as another, so that neighbours lie anywhere: a hash, one to one."""
+    x = (x ^ (x >> 32)) * (_ODD - 2**64)
+    return x ^ (x >> 32)
 
 
 def _written(name: str, when: str) -> str:
