@@ -427,6 +427,16 @@ def test_a_changed_network_without_the_call_is_refused_at_the_first_step(kind, c
 
 
 @EVERY
+def test_so_it_is_in_a_loop_that_adds_the_penalty_to_the_loss(kind):
+    net, _, measure = after_one_task(kind)
+    measure.detach()
+    new_head(net)
+    assert_refused(measure, r"call sync_parameters\(\)", measure.penalty)
+    measure.sync_parameters(fresh=["head"])
+    assert measure.penalty().requires_grad
+
+
+@EVERY
 def test_a_head_that_comes_in_the_midst_of_a_task_is_refused_at_its_first_step(kind):
     net, optimizer, measure = after_one_task(kind)
     train(net, optimizer, task=1)

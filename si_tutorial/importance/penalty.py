@@ -103,8 +103,11 @@ class QuadraticPenalty(StepHooks, Changeable, Resumable):
         An attached object adds the penalty's gradient by itself, in each step. Its `penalty()` is
         for looking at: it has no graph, and added to a loss it changes nothing. Of an object that
         is not attached it is differentiable: add it to the loss in a loop that steps without an
-        optimizer's hooks, such as `step(closure)`.
+        optimizer's hooks, such as `step(closure)`. There it raises RuntimeError if the network has
+        changed since `sync_parameters`.
         """
+        if self._optimizer is None:
+            self._check_network()
         with torch.set_grad_enabled(torch.is_grad_enabled() and self._optimizer is None):
             total = sum(formulas.penalty(self.importance[name], self.anchor[name], p, self.strength)
                         for name, p in self._params.items())
