@@ -5,7 +5,7 @@ The gradient of a batch is of no use for that: its square is the square of a mea
 whose gradients point in opposite directions cancel in it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Literal, get_args
 
 import torch
@@ -21,7 +21,8 @@ Likelihood = Literal["categorical", "bernoulli", "gaussian"]
 def fisher_information(network: nn.Module, batches: Iterable, *,
                        forward: Callable[..., Tensor] | None = None,
                        likelihood: Likelihood = "categorical", labels: Labels = "expected",
-                       generator: torch.Generator | None = None) -> dict[str, Tensor]:
+                       generator: torch.Generator | None = None,
+                       parameters: Collection[nn.Parameter] | None = None) -> dict[str, Tensor]:
     """The diagonal of the Fisher information: Fₖ = mean over x of E_y (∂ log p(y|x) / ∂θₖ)².
 
     Parameters
@@ -55,6 +56,8 @@ def fisher_information(network: nn.Module, batches: Iterable, *,
         Bernoulli, any numbers `(batch, C)` if Gaussian, `(batch,)` where C is 1.
     generator : torch.Generator, optional
         For "sampled".
+    parameters : collection of torch.nn.Parameter, optional
+        Those whose information is wanted; by default all of the network's.
 
     Returns
     -------
@@ -82,7 +85,8 @@ def fisher_information(network: nn.Module, batches: Iterable, *,
     scores = {"categorical": _categorical, "bernoulli": _bernoulli,
               "gaussian": _gaussian}[likelihood]
     return mean_over_examples(network, batches, forward or network,
-                              lambda z, y: scores(z, y, labels, generator), torch.square)
+                              lambda z, y: scores(z, y, labels, generator), torch.square,
+                              parameters)
 
 
 def check_choices(likelihood: str, labels: str) -> None:
@@ -183,7 +187,8 @@ def _check_tensor(y: Tensor) -> None:
 
 
 def output_sensitivity(network: nn.Module, batches: Iterable, *,
-                       forward: Callable[..., Tensor] | None = None) -> dict[str, Tensor]:
+                       forward: Callable[..., Tensor] | None = None,
+                       parameters: Collection[nn.Parameter] | None = None) -> dict[str, Tensor]:
     """How much the outputs depend on each parameter: the mean over x of |∂ ‖logits(x)‖² / ∂θₖ|.
 
     The squared Euclidean norm is of the logits that `forward` returns, whatever they mean. No label
@@ -193,4 +198,4 @@ def output_sensitivity(network: nn.Module, batches: Iterable, *,
     Source: Aljundi et al., Memory Aware Synapses, ECCV 2018, eq. 3 with the squared norm.
     """
     return mean_over_examples(network, batches, forward or network,
-                              lambda logits, y: iter([2 * logits]), torch.abs)
+                              lambda logits, y: iter([2 * logits]), torch.abs, parameters)

@@ -97,10 +97,16 @@ def take_over(begin: Path, call: dict, state: dict, generator: torch.Generator, 
         mine = saved["state"].get(name)
         if name.startswith("measure"):  # the fields of its own that do not depend on its kind
             mine = one.state_dict()
-            mine |= {field: watched[field] for field in mine.keys() & watched if field in WATCHED}
+            mine |= {field: _of_these(mine[field], watched[field])
+                     for field in mine.keys() & watched if field in WATCHED}
         one.load_state_dict(mine)
     _put_generators_back(saved, generator)
     place.epoch, place.curve, place.seconds = there.epoch, there.curve, there.seconds
+
+
+def _of_these(mine: Any, watched: Any) -> Any:
+    """What was watched, of the parameters that are measured now: fewer, where some are frozen."""
+    return {name: watched[name] for name in mine} if isinstance(mine, dict) else watched
 
 
 def _check_call(file: Path, theirs: dict, mine: dict, names: Iterable[str]):

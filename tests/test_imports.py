@@ -14,7 +14,7 @@ PACKAGE = ROOT / "si_tutorial"
 COMES_WITH = {"matplotlib": "seaborn", "ipywidgets": "anywidget", "traitlets": "anywidget",
               "IPython": "anywidget", "PIL": "seaborn"}
 LEVELS = [  # each may import from the ones before it
-    {"formulas", "per_example", "networks", "datasets", "checkpoints", "conventions"},
+    {"formulas", "per_example", "networks", "datasets", "checkpoints", "conventions", "search"},
     {"fisher", "quadratic"},
     {"importance", "tasks", "metrics"},
     {"resume"},
@@ -27,7 +27,7 @@ LEVELS = [  # each may import from the ones before it
 ]
 LEVEL = {name: height for height, names in enumerate(LEVELS) for name in names}
 WITHOUT_TORCH = {"formulas", "metrics", "pictures", "look", "figures", "tables", "quadratic",
-                 "explorables"}
+                 "explorables", "search"}
 DRAWING = {"pictures", "look", "figures", "explorables"}
 HEAVY = {"torchvision", "seaborn", "matplotlib", "dask", "distributed", "joblib", "pandas", "scipy",
          "sklearn"}

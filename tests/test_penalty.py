@@ -219,8 +219,8 @@ def test_a_parameter_replaced_before_attaching_is_refused():
     (lambda: nn.LazyLinear(3), ValueError, "no shape yet"),
     (lambda: nn.ParameterList([nn.Parameter(torch.zeros(2, dtype=torch.complex64))]), TypeError,
      "complex64"),
-    (lambda: nn.ParameterList([nn.Parameter(torch.zeros(2, dtype=torch.int8), False)]), TypeError,
-     "int8")], ids=["none", "lazy", "complex", "integer"])
+    (lambda: nn.ParameterList([nn.Parameter(torch.zeros(2, dtype=torch.int8), False)]), ValueError,
+     "none is both trainable")], ids=["none", "lazy", "complex", "integer"])
 def test_a_network_that_cannot_be_penalised_is_refused(network, error, message):
     with pytest.raises(error, match=message):
         QuadraticPenalty(network())

@@ -23,11 +23,12 @@ class Twin:
 
     def __init__(self, network, optimizer):
         self.named = dict(network.named_parameters())
+        trained = {n: p for n, p in self.named.items() if p.requires_grad}
         self.optimizer = optimizer
         self.sign = -1 if optimizer.param_groups[0].get("maximize") else 1
-        self.omega = {n: torch.zeros_like(p) for n, p in self.named.items()}
-        self.importance = {n: torch.zeros_like(p) for n, p in self.named.items()}
-        self.anchor = {n: p.detach().clone() for n, p in self.named.items()}
+        self.omega = {n: torch.zeros_like(p) for n, p in trained.items()}
+        self.importance = {n: torch.zeros_like(p) for n, p in trained.items()}
+        self.anchor = {n: p.detach().clone() for n, p in trained.items()}
 
     def step(self, loss, *, keep_zeros=False, clip_at=None):
         trained = {n: p for n, p in self.named.items() if p.requires_grad}
@@ -54,7 +55,8 @@ class Twin:
                 self.omega[name] -= task_grads[name] * (p.detach() - before[name])
 
     def consolidate(self):
-        for name, p in self.named.items():
+        for name in self.omega:
+            p = self.named[name]
             displacement = p.detach() - self.anchor[name]
             self.importance[name] += self.omega[name] / (displacement**2 + DAMPING)
             self.importance[name].clamp_(min=0)

@@ -15,6 +15,8 @@ from si_tutorial.importance import (
     SynapticIntelligence,
     UniformImportance,
 )
+from si_tutorial.importance.changes import Changes
+from si_tutorial.search import search_strength
 
 sequence = tasks.split_classes(datasets.load("mnist"))
 network = networks.mlp([2] * 5)
@@ -42,7 +44,11 @@ batches = sequence[0].batches(64)
 ewc = ElasticWeightConsolidation(network, anchors="latest", decay=0.9, labels="true")
 assert_type(ewc.consolidate(batches, forward=lambda x: network(x, sequence[0])),
             ElasticWeightConsolidation)
-assert_type(MemoryAwareSynapses(network).consolidate(batches), MemoryAwareSynapses)
+mas = MemoryAwareSynapses(network, protect=["body"])
+assert_type(mas.consolidate(batches), MemoryAwareSynapses)
+assert_type(mas.sync_parameters(fresh=["heads.1"]), Changes)
+SynapticIntelligence(network, protect=lambda name, parameter: parameter.ndim > 1)
+assert_type(search_strength(lambda strength: 0.9, start=100.0).strength, float)
 assert_type(UniformImportance(network).consolidate(), UniformImportance)
 assert_type(fisher.fisher_information(network, batches), dict[str, Tensor])
 history = training.train(network, sequence, optimizer, epochs=1, batch_size=64, measure=si)
@@ -54,6 +60,7 @@ assert_type(training.evaluate(network, sequence), np.ndarray)
 
 SynapticIntelligence(network, clip="sometimes")  # type: ignore[arg-type]
 SynapticIntelligence(network, strength="strong")  # type: ignore[arg-type]
+SynapticIntelligence(network, protect=3)  # type: ignore[arg-type]
 ewc.consolidate()  # type: ignore[call-arg]
 training.train(network, sequence, optimizer, epochs=1, batch_size=64,
                measure="SI")  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from si_tutorial.fisher import Labels, Likelihood, check_choices, fisher_informa
 from si_tutorial.importance import guards
 from si_tutorial.importance.penalty import QuadraticPenalty
 from si_tutorial.importance.processes import mean_over_processes
+from si_tutorial.importance.selection import Protect
 
 
 class ElasticWeightConsolidation(QuadraticPenalty):
@@ -28,6 +29,7 @@ class ElasticWeightConsolidation(QuadraticPenalty):
     network : torch.nn.Module
     strength : float
         c ≥ 0. As the penalty has no factor ½, the importance is F/2, and c is EWC's λ.
+    protect : see `QuadraticPenalty`
     anchors : {"per_task", "latest"}
         "per_task": one penalty per task, at the weights each task ended with, as published. Their
         sum is one parabola per parameter, Σₜ Fᵗ (θ−θᵗ)² = A (θ−b)² + const with A = Σₜ Fᵗ and
@@ -48,11 +50,11 @@ class ElasticWeightConsolidation(QuadraticPenalty):
 
     _settings, _generators = ("anchors", "likelihood"), ("generator",)
 
-    def __init__(self, network: nn.Module, *, strength: float = 1.0,
+    def __init__(self, network: nn.Module, *, strength: float = 1.0, protect: Protect = None,
                  anchors: Literal["per_task", "latest"] = "per_task", decay: float = 1.0,
                  likelihood: Likelihood = "categorical", labels: Labels = "expected",
                  generator: torch.Generator | None = None):
-        super().__init__(network, strength=strength)
+        super().__init__(network, strength=strength, protect=protect)
         if anchors not in ("per_task", "latest"):
             raise ValueError(f"anchors must be 'per_task' or 'latest', got {anchors!r}")
         if guards.at_least_zero("decay", decay) > 1:
@@ -85,7 +87,7 @@ class ElasticWeightConsolidation(QuadraticPenalty):
             self._network, batches,
             lambda network, batches: fisher_information(
                 network, batches, forward=forward, likelihood=self.likelihood, labels=self.labels,
-                generator=self.generator))
+                generator=self.generator, parameters=self._params.values()))
         importance, anchor = {}, {}
         for name, p in self._params.items():
             importance[name] = self.decay * self.importance[name] + fisher[name] / 2

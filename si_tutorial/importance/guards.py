@@ -28,17 +28,26 @@ def check_parameters(network: nn.Module, params: Mapping[str, nn.Parameter]) -> 
             raise TypeError(f"parameter {name!r} is {p.dtype}; only real floating-point "
                             "parameters can be penalised")
     if not params:
-        raise ValueError(f"{type(network).__name__} has no parameters to protect")
+        raise ValueError(f"{type(network).__name__} has no parameters to protect: none is both "
+                         "trainable and meant by protect= (for no protection: strength=0)")
 
 
-def check_same(network: nn.Module, params: Mapping[str, nn.Parameter]) -> None:
-    """The network must still have the parameters that are being measured, and no others."""
+def check_same(network: nn.Module, params: Mapping[str, nn.Parameter],
+               meant: Mapping[str, nn.Parameter], importance: Mapping[str, Tensor]) -> None:
+    """The network must still have the parameters that are being measured, in their shapes.
+
+    And of those that are `meant` to be, no others that can be trained.
+    """
     now = dict(network.named_parameters())
-    for name in params.keys() | now.keys():
-        if now.get(name) is not params.get(name):
-            raise RuntimeError(f"parameter {name!r} was added, removed or replaced after this "
-                               "measure was built: build it after the network has taken its "
-                               "final form")
+    changed = [name for name, p in params.items()
+               if now.get(name) is not p or p.shape != importance[name].shape]
+    changed += [name for name, p in meant.items() if p.requires_grad and p is not params.get(name)]
+    if changed:
+        raise RuntimeError(
+            f"parameter {changed[0]!r} was added, removed or replaced, has grown, or is no longer "
+            "frozen, since this measure last looked at the network: change it between two tasks, "
+            "and then call sync_parameters(), directly after consolidate(). If this task has "
+            "begun, put the network back as it was until it ends")
 
 
 def check_optimizer(optimizer: torch.optim.Optimizer, params: Mapping[str, nn.Parameter]) -> None:
@@ -54,8 +63,8 @@ def check_optimizer(optimizer: torch.optim.Optimizer, params: Mapping[str, nn.Pa
                         "attach to the optimizer that it wraps")
     held = {p for group in optimizer.param_groups for p in group["params"]}
     if held.isdisjoint(params.values()):
-        raise ValueError("this optimizer holds none of the network's parameters: build it "
-                         "from network.parameters()")
+        raise ValueError("this optimizer holds none of the network's parameters that this measure "
+                         "protects: build it from network.parameters()")
 
 
 def check_step(optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict, *,
@@ -73,6 +82,11 @@ def check_step(optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict, *,
     if getattr(optimizer, "found_inf", None) is not None:
         raise RuntimeError("GradScaler hands scaled gradients to a fused optimizer: build it "
                            "with fused=False, or use bfloat16 autocast without a scaler")
+
+
+def places(params: Mapping[str, nn.Parameter]) -> dict[str, tuple[torch.dtype, torch.device]]:
+    """Each parameter's dtype and device, for `check_place`."""
+    return {name: (p.dtype, p.device) for name, p in params.items()}
 
 
 def check_place(params: Mapping[str, nn.Parameter],

@@ -1,5 +1,6 @@
 """What acts inside an optimizer's steps: it is shown another gradient, and what it did is seen."""
 
+from collections.abc import Callable
 from typing import Self
 
 import torch
@@ -18,7 +19,9 @@ class StepHooks:
     _strength: float
     _network: nn.Module
     _params: dict[str, nn.Parameter]
+    _left_out: list[nn.Parameter]
     _built: dict[str, tuple[torch.dtype, torch.device]]  # where each parameter was then
+    _check_network: Callable[[], None]
     _watch: Watch
     _statistics: RunningStatistics
     _optimizer: torch.optim.Optimizer | None = None
@@ -26,6 +29,7 @@ class StepHooks:
     _task_grads: dict | None = None  # name → g during optimizer.step(), None outside
     _sign: int                       # −1 while the optimizer maximises
     _stable_rates: tuple = ()        # each group's largest rate checked against Ω so far
+    _held: list | None = None        # what the optimizer held when the network was last checked
 
     @property
     def strength(self) -> float:
@@ -62,7 +66,7 @@ class StepHooks:
                                f"{type(owner).__name__}: detach() that one first, or give this "
                                "one strength=0 to let it only observe")
         self._optimizer = optimizer
-        self._stable_rates = ()
+        self._stable_rates, self._held = (), None
         self._register()
         if owner is not None:
             owner._register()  # hooks run in order; the one that changes p.grad must come last
@@ -91,7 +95,7 @@ class StepHooks:
     @torch.no_grad()
     def _pre_hook(self, optimizer, args, kwargs):
         self._check_step(optimizer, args, kwargs)
-        guards.check_place(self._params, self._built)
+        self._check_if_changed(optimizer)
         task_grads = {n: p.grad for n, p in self._params.items() if p.grad is not None}
         guards.check_dense(task_grads)
         self._sign = -1 if guards.maximizes(optimizer) else 1
@@ -133,9 +137,14 @@ class StepHooks:
                 total.copy_(task_grad)
             p.grad = total
 
-    def _check_network(self):
-        guards.check_same(self._network, self._params)
-        guards.check_place(self._params, self._built)
+    def _check_if_changed(self, optimizer):
+        """The whole network where something may have changed; walking it takes time."""
+        held = [id(p) for group in optimizer.param_groups for p in group["params"]]
+        if self.steps == 0 or held != self._held or any(p.requires_grad for p in self._left_out):
+            self._check_network()
+            self._held = held
+        else:
+            guards.check_place(self._params, self._built)
 
     def _check_step(self, optimizer, args, kwargs):
         guards.check_step(optimizer, args, kwargs, running=self._task_grads is not None)
@@ -162,7 +171,7 @@ class StepHooks:
     def __getstate__(self) -> dict:
         """A copy is attached to nothing, because hooks are not copied along."""
         return self.__dict__ | {"_optimizer": None, "_handles": (), "_task_grads": None,
-                                "_written": []}
+                                "_written": [], "_held": None}
 
 
 class _Hook:

@@ -20,7 +20,7 @@ class MemoryAwareSynapses(QuadraticPenalty):
 
     Parameters
     ----------
-    network, strength : see `QuadraticPenalty`.
+    network, strength, protect : see `QuadraticPenalty`.
     """
 
     def consolidate(self, batches: Iterable, *,
@@ -36,6 +36,7 @@ class MemoryAwareSynapses(QuadraticPenalty):
         self._begin_consolidation()
         increment = mean_over_processes(
             self._network, batches,
-            lambda network, batches: output_sensitivity(network, batches, forward=forward))
+            lambda network, batches: output_sensitivity(network, batches, forward=forward,
+                                                        parameters=self._params.values()))
         return self._end_task({name: self.importance[name] + added
                                for name, added in increment.items()}, self._params)

@@ -1,20 +1,21 @@
 """One penalty for every answer to "which weights matter?": c Σₖ Ωₖ (θ̃ₖ − θₖ)²."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from si_tutorial import formulas
-from si_tutorial.importance import guards
+from si_tutorial.importance import guards, selection
+from si_tutorial.importance.changes import Changeable, wide
 from si_tutorial.importance.hooks import StepHooks
 from si_tutorial.importance.normalization import RunningStatistics
 from si_tutorial.importance.state import Resumable
 from si_tutorial.importance.watch import Watch
 
 
-class QuadraticPenalty(StepHooks, Resumable):
+class QuadraticPenalty(StepHooks, Changeable, Resumable):
     """Pulls each parameter θₖ back to its anchor θ̃ₖ with force 2cΩₖ(θₖ − θ̃ₖ).
 
     What all importance measures share. A subclass says how importance is found; this class keeps
@@ -32,16 +33,23 @@ class QuadraticPenalty(StepHooks, Resumable):
     Parameters
     ----------
     network : torch.nn.Module
-        Its parameters are penalised, each once, also where modules share it. Put the network on
-        its device and in its dtype first.
+        Its trainable parameters are penalised, each once, also where modules share it. Put the
+        network on its device and in its dtype first. A parameter that is frozen by then is left
+        out and costs no memory. If the network changes later, say so by `sync_parameters`.
     strength : float
         c ≥ 0. There is no factor ½ in the penalty. An object of strength 0 is an observer: it
         measures and never touches a gradient; any number of them may watch one optimizer.
+    protect : names, or a rule, optional
+        Which parameters are measured *and* pulled; by default all. Names are those of parameters
+        or of modules, as `named_parameters` and `named_modules` give them: "head" means
+        "head.weight" and "head.bias". A rule is called as `protect(name, parameter)` and says yes
+        or no. The others train freely, and cost no memory.
 
     Attributes
     ----------
     importance, anchor : dict of str to Tensor
-        Ω and θ̃ by parameter name, each tensor of its parameter's shape, in float32 at least.
+        Ω and θ̃ by name of the protected parameters, each tensor of its parameter's shape, in
+        float32 at least.
     tasks : int
         How many tasks have been consolidated.
     steps : int
@@ -54,28 +62,37 @@ class QuadraticPenalty(StepHooks, Resumable):
     as the task's, and the penalty's gradient is added to it unclipped. With `maximize=True` the
     objective is taken as −L, and the penalty is subtracted from it.
 
+    An unknown name in `protect` raises ValueError with names that are near, and so does a choice
+    that leaves nothing to protect.
+
     A copy, by `copy.deepcopy`, `pickle` or `torch.save`, belongs to the copy of the network that
     is made along with it, and is attached to nothing: its `optimizer` is None until `attach`.
     """
 
-    _tensor_fields: tuple[str, ...] = ("importance", "anchor")
+    # what is kept for each parameter, and how it begins
+    _tensor_fields: ClassVar[dict] = {"importance": torch.zeros_like, "anchor": torch.clone}
     _needs_every_step = False  # whether any change of the weights outside a step makes Ω wrong
 
-    def __init__(self, network: nn.Module, *, strength: float = 1.0):
+    def __init__(self, network: nn.Module, *, strength: float = 1.0,
+                 protect: selection.Protect = None):
         self._strength = guards.at_least_zero("strength", strength)
         self._network = network
-        self._params = dict(network.named_parameters())
+        self._protect = selection.frozen_form(protect)
+        if isinstance(self._protect, tuple):
+            selection.check_names(network, self._protect, "protect")
+        self._params = {name: p for name, p in selection.chosen(network, self._protect).items()
+                        if p.requires_grad}
         guards.check_parameters(network, self._params)
 
         self.importance = self._like(torch.zeros_like)  # Ω: curvature, in loss per θ²
         self.anchor = self._like(torch.clone)           # θ̃: where the last task left θ (a copy)
         self.tasks = 0
         self.steps = 0
-        self._built = {name: (p.dtype, p.device) for name, p in self._params.items()}
+        self._built = guards.places(self._params)
+        self._left_out = self._frozen()
         self._watch = Watch(self._params, every_step=self._needs_every_step, penalises=strength > 0)
         self._statistics = RunningStatistics(network)
-        self._surrogate_grad = {name: torch.empty_like(p.detach()) for name, p in
-                                self._params.items()} if strength > 0 else {}
+        self._allocate()
         self._sign = 1
         self._written: list = []        # each Ω and its version when they were last looked at
         self._protects = False          # whether any of them differed from zero then
@@ -86,8 +103,11 @@ class QuadraticPenalty(StepHooks, Resumable):
         An attached object adds the penalty's gradient by itself, in each step. Its `penalty()` is
         for looking at: it has no graph, and added to a loss it changes nothing. Of an object that
         is not attached it is differentiable: add it to the loss in a loop that steps without an
-        optimizer's hooks, such as `step(closure)`.
+        optimizer's hooks, such as `step(closure)`. There it raises RuntimeError if the network has
+        changed since `sync_parameters`.
         """
+        if self._optimizer is None:
+            self._check_network()
         with torch.set_grad_enabled(torch.is_grad_enabled() and self._optimizer is None):
             total = sum(formulas.penalty(self.importance[name], self.anchor[name], p, self.strength)
                         for name, p in self._params.items())
@@ -143,6 +163,5 @@ class QuadraticPenalty(StepHooks, Resumable):
         return f"after {self.steps} steps of task {self.tasks}"
 
     def _like(self, make) -> dict[str, Tensor]:
-        """Tensors like the parameters, in float32 at least: sums in bfloat16 stop growing."""
-        return {name: make(p.detach().to(torch.promote_types(p.dtype, torch.float32)))
-                for name, p in self._params.items()}
+        """Tensors like the parameters, in float32 at least."""
+        return {name: make(wide(p)) for name, p in self._params.items()}

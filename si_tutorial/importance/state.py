@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from typing import ClassVar
 
 from si_tutorial.importance.watch import Watch
 
@@ -11,7 +12,7 @@ VERSION = 1  # of a state's layout; 0, without the field: no measure's name, set
 class Resumable:
     """What training changes in an object, to save and to load; a measure names its own fields."""
 
-    _tensor_fields: tuple[str, ...] = ()  # attributes that map parameter names to tensors
+    _tensor_fields: ClassVar[dict] = {}   # attributes that map parameter names to tensors
     _settings: tuple[str, ...] = ()       # attributes that decide what those tensors mean
     _generators: tuple[str, ...] = ()     # attributes that hold a torch.Generator, or None
     tasks: int
@@ -88,5 +89,9 @@ class Resumable:
             mine = {name: tuple(t.shape) for name, t in getattr(self, field).items()}
             given = {name: tuple(t.shape) for name, t in state[field].items()}
             if mine != given:
-                raise ValueError(f"{field} does not fit this network; differing entries: "
-                                 f"{sorted(dict(mine.items() ^ given.items()))}")
+                raise ValueError(
+                    f"{field} does not fit this network; differing entries: "
+                    f"{sorted(dict(mine.items() ^ given.items()))}. Build the network and the "
+                    "measure as they were when the state was saved, with the same heads, protect= "
+                    "and frozen layers, and load it. Then change the network, and call "
+                    "sync_parameters()")

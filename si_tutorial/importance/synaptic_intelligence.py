@@ -10,6 +10,7 @@ from si_tutorial import formulas
 from si_tutorial.importance import guards
 from si_tutorial.importance.penalty import QuadraticPenalty
 from si_tutorial.importance.processes import several
+from si_tutorial.importance.selection import Protect
 
 
 class SynapticIntelligence(QuadraticPenalty):
@@ -35,6 +36,7 @@ class SynapticIntelligence(QuadraticPenalty):
     strength : float
         c ≥ 0, without a factor ½. At c = 1 the penalty restores the first task's loss where that
         loss is quadratic. 0 makes an observer.
+    protect : see `QuadraticPenalty`
     damping : float
         ξ ≥ 0, in units of a squared parameter.
     clip : {"cumulative", "per_task", "none"}
@@ -54,13 +56,14 @@ class SynapticIntelligence(QuadraticPenalty):
         `consolidate`. A parameter without a gradient contributes nothing.
     """
 
-    _tensor_fields = ("importance", "anchor", "path_integral")
+    _tensor_fields = QuadraticPenalty._tensor_fields | {"path_integral": torch.zeros_like}
     _needs_every_step = True
 
-    def __init__(self, network: nn.Module, *, strength: float = 1.0, damping: float = 1e-3,
+    def __init__(self, network: nn.Module, *, strength: float = 1.0, protect: Protect = None,
+                 damping: float = 1e-3,
                  clip: Literal["cumulative", "per_task", "none"] = "cumulative",
                  gradient: Literal["task", "total", "independent"] = "task"):
-        super().__init__(network, strength=strength)
+        super().__init__(network, strength=strength, protect=protect)
         self.damping = guards.at_least_zero("damping", damping)
         if clip not in ("cumulative", "per_task", "none"):
             raise ValueError(f"clip must be 'cumulative', 'per_task' or 'none', got {clip!r}")
@@ -69,9 +72,12 @@ class SynapticIntelligence(QuadraticPenalty):
                              f"got {gradient!r}")
         self.clip, self.gradient = clip, gradient
         self.path_integral = self._like(torch.zeros_like)
-        self._theta_before = self._like(torch.empty_like)
         # name → gradient on an independent minibatch, until the step
         self._probe_grads: dict | None = None
+
+    def _allocate(self):
+        super()._allocate()
+        self._theta_before = self._like(torch.empty_like)
 
     def probe(self, loss: Tensor) -> None:
         """Hand over the task loss on an independent minibatch, before `optimizer.step()`::

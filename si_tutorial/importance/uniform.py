@@ -17,7 +17,7 @@ class UniformImportance(QuadraticPenalty):
 
     Parameters
     ----------
-    network, strength : see `QuadraticPenalty`.
+    network, strength, protect : see `QuadraticPenalty`.
     """
 
     def consolidate(self, batches: Iterable | None = None, *,

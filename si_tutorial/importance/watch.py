@@ -4,9 +4,11 @@ import warnings
 from collections.abc import Iterable, Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes
+_CHUNK = 2**16             # numbers at a time, so that a large parameter needs little memory
+_ODD = 0x9E3779B97F4A7C15  # 2⁶⁴ over the golden ratio
 
 
 class Watch:
@@ -15,7 +17,8 @@ class Watch:
     After each step it is the version counter and the address of each parameter, which costs no
     pass over memory. In-place operations, `load_state_dict` and `param.data = …` change one of
     them. Writing *into* `param.data` changes neither, nor does the step of a fused optimizer; so
-    where a task begins, and wherever else there is time, it is the values, as a sum of their bits.
+    where a task begins, and wherever else there is time, it is the values, as a digest of their
+    bits.
 
     Parameters
     ----------
@@ -34,6 +37,17 @@ class Watch:
         self._values = {name: _bits(p) for name, p in self._params.items()}
         self._marks: list | None = None  # after the last step; None if there was none since
         self.in_loss = False             # whether the penalty was trained on as a part of the loss
+
+    def follow(self, params: Mapping[str, nn.Parameter], kept: Mapping[str, str]) -> None:
+        """Watch `params` from now on. `kept`: what those that are as before were called then."""
+        self._values = {name: _bits(p) for name, p in params.items() if name not in kept} | {
+            name: self._values[source] for name, source in kept.items() if source in self._values}
+        self._params = params
+        self._marks = None
+
+    def saw(self, name: str, values: Tensor) -> bool:
+        """Whether these are, bit for bit, the values of that parameter when it was last seen."""
+        return self._values.get(name) == _bits(values)
 
     def attached(self) -> None:
         """Look again, unless that would hide a change that matters."""
@@ -101,8 +115,7 @@ class Watch:
             raise RuntimeError(
                 f"parameter {moved[0]!r} was changed {when}, but not by the optimizer that this "
                 "object is attached to, which does not hold it: train all parameters with one "
-                "optimizer, or build the measure on the part of the network that this one holds "
-                "(consolidate(forward=…) may call the whole)")
+                "optimizer, or name in protect= what this one holds")
         return [name for name in names if self._params[name] in held]
 
     def _moved(self, names: Iterable[str]) -> list[str]:
@@ -116,22 +129,37 @@ class Watch:
     def state(self) -> dict[str, str]:
         """The values as they were last seen, to go on from in `resume`."""
         changed = set(self.changed())
-        return {name: f"{p.dtype}:unseen" if name in changed else _bits(p)
+        return {name: f"{p.dtype}/unseen" if name in changed else _bits(p)
                 for name, p in self._params.items()}
 
     def resume(self, state: Mapping[str, str]) -> None:
         """Go on from a `state`; weights of another dtype than there cannot be compared with it."""
         self.look()
         self._values = {name: state[name] for name, p in self._params.items()
-                        if state.get(name, "").startswith(f"{p.dtype}:")}
+                        if state.get(name, "").startswith(f"{p.dtype}/")}
 
     def __getstate__(self) -> dict:
         """A copy's parameters have addresses and version counters of their own."""
         return self.__dict__ | {"_values": self.state(), "_marks": None}
 
 
-def _bits(p: nn.Parameter) -> str:
-    return f"{p.dtype}:{p.detach().view(_INTEGERS[p.element_size()]).sum().item()}"
+def _bits(p: Tensor) -> str:
+    """A digest of the values, in C order: the first rows' is that of a tensor of these alone.
+
+    In whole numbers modulo 2⁶⁴, so that it is the same on every device.
+    """
+    bits = p.detach().view(_INTEGERS[p.element_size()]).flatten()
+    places = _scattered(torch.arange(1, min(len(bits), _CHUNK) + 1, device=p.device))
+    total = 0
+    for part in bits.split(_CHUNK):
+        total = (total * _ODD + int(_scattered(part + places[:len(part)]).sum())) % 2**64
+    return f"{p.dtype}/{total:016x}"
+
+
+def _scattered(x: Tensor) -> Tensor:
+    """Each int64 as another, so that neighbours lie anywhere: a hash, one to one."""
+    x = (x ^ (x >> 32)) * (_ODD - 2**64)
+    return x ^ (x >> 32)
 
 
 def _written(name: str, when: str) -> str:

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,8 @@ from si_tutorial.per_example.recording import Record, Recorder
 
 def mean_over_examples(network: nn.Module, batches: Iterable, forward: Callable[..., Tensor],
                        pulls: Callable[[Tensor, Tensor], Iterator[Tensor]],
-                       size: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+                       size: Callable[[Tensor], Tensor],
+                       parameters: Collection[nn.Parameter] | None = None) -> dict[str, Tensor]:
     """Mean over examples of Σ over `pulls` of size(∂ (pull · logits) / ∂θ), by parameter name.
 
     Parameters
@@ -26,6 +27,7 @@ def mean_over_examples(network: nn.Module, batches: Iterable, forward: Callable[
         Yields gradients with respect to the logits, `(batch, classes)`, one backward pass each.
     size : `torch.square` or `torch.abs`
         Of a product it must be the product of both sizes.
+    parameters : those that are wanted; by default all.
 
     Returns
     -------
@@ -34,7 +36,9 @@ def mean_over_examples(network: nn.Module, batches: Iterable, forward: Callable[
     """
     examples = 0
     with _measuring(network):
-        total = {p: torch.zeros_like(p, dtype=forms.wide(p.dtype)) for p in network.parameters()}
+        wanted = set(network.parameters() if parameters is None else parameters)
+        names = {p: name for name, p in network.named_parameters() if p in wanted}
+        total = {p: torch.zeros_like(p, dtype=forms.wide(p.dtype)) for p in names}
         gradients = _PerExample(network, forward)
         for batch in batches:
             x, y = forms.pair(batch)
@@ -44,11 +48,12 @@ def mean_over_examples(network: nn.Module, batches: Iterable, forward: Callable[
             logits = record.logits.detach()
             for pull in pulls(logits.to(forms.wide(logits.dtype)), y):  # bfloat16 rounds 1 − p
                 for p, t in gradients.sizes(record, pull.to(logits.dtype), size).items():
-                    total[p] += t
+                    if p in total:
+                        total[p] += t
             examples += len(logits)
         if examples == 0:
             raise ValueError("no examples: `batches` was empty (a generator that was used up?)")
-        return {name: total[p] / examples for name, p in network.named_parameters()}
+        return {name: total[p] / examples for p, name in names.items()}
 
 
 class _PerExample:
