@@ -41,6 +41,7 @@ export function scenes(parent, model) {
   build(count(model)); // everything has its place before the first answer
   return {
     box,
+    picture: sides[0].picture.node,
     show({ accuracy, maps, scene, guesses, at, done, left }, _, running) {
       const tasks = accuracy[0].length, key = `${tasks} ${model.get("method")}`;
       if (key !== built) build(tasks);

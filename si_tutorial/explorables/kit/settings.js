@@ -63,9 +63,9 @@ export function settings(parent, model, { train }) {
       return slider(place, model, name, { label, min, max, step: 0.25, format: plain,
                                           marks: [[value, `${plain(value)} works`]] });
     };
-    sliders = [one(places[0], "c", "strength c: how stiff the springs are", good[method] ?? 0,
+    sliders = [one(places[0], "c", "strength c of the springs", good[method] ?? 0,
                    method in good),
-               one(places[1], "xi", "damping ξ: evens out their stiffness", good.damping,
+               one(places[1], "xi", "damping ξ, of SI alone", good.damping,
                    method === "si"),
                one(places[2], "rate", "learning rate of Adam", -2)];
   };
