@@ -58,7 +58,7 @@ def worker_seconds() -> float:
                 taken.append((process, int(fields[11]) + int(fields[12])))
 
     def ours(process):
-        return process == os.getpid() or process in parent and ours(parent[process])
+        return process == os.getpid() or (process in parent and ours(parent[process]))
 
     ticks = [ticks for process, ticks in taken if ours(process)]
     return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else float("nan")
