@@ -50,7 +50,7 @@ export function settings(parent, model, { train }) {
                                   options: same(ORDERS) }),
     choice(box, model, "speed", { label: "speed", options: same(SPEEDS) }));
   const last = make(box, "div", { class: "si-buttons" });
-  button(last, "Train both with this setting", train);
+  button(last, "Learn all tasks with this setting", train);
   button(last, "Draw other points and another start", () =>
     put(model, "seed", (model.get("seed") + 1) % 1000));
   let sliders = [];
