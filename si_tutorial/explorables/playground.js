@@ -68,7 +68,7 @@ function display(model, { say, check }, parts, state) {
 }
 
 /** What the buttons do. */
-function actions(model, work, state, hold, reveal) {
+function actions(model, work, state, hold, look) {
   const sheet = sheet_of(model.get("images"));
   async function begin() {
     work.halt();
@@ -80,7 +80,7 @@ function actions(model, work, state, hold, reveal) {
   async function play(what) {
     const { last } = state, mine = ++state.turn;
     Object.assign(state, { tour: null, changed: false, mute: false });
-    reveal();
+    look();
     if (what === "begin") return begin();
     if (what === "pause") {
       work.halt();
@@ -91,7 +91,7 @@ function actions(model, work, state, hold, reveal) {
   }
   async function guide(number) {
     const { traits, second } = TOUR[number], mine = ++state.turn;
-    reveal();
+    look();
     set_all(model, traits, hold);
     state.tour = TOUR[number];
     state.mute = true; // a task that is learned at once on the way is not told about
@@ -103,9 +103,12 @@ function actions(model, work, state, hold, reveal) {
   return { begin, play, guide };
 }
 
-/** Scrolls no further than is needed for all of it to be seen. */
-const into_view = (node) =>
+/** Scrolls as little as brings the pictures into sight, with the bars where buttons stay too. */
+function reveal(stage, { box, picture }) {
+  const high = box.getBoundingClientRect().bottom - stage.getBoundingClientRect().top;
+  const node = high < innerHeight - 80 ? box : picture; // 80: a page's own header, and an edge
   node.scrollIntoView({ block: "nearest", behavior: still() ? "instant" : "smooth" });
+}
 
 /** A change of the setting begins anew, or acts at once. Returns what ends that. */
 function listen(model, work, state, hold, begin) {
@@ -145,7 +148,7 @@ function render({ model, el }) {
   const work = conductor(root, workplace({ address, serve }), {
     want: () => ({ map: true, inside: !compact, synapse: state.synapse }),
     speed: () => model.get("speed"), show: display(model, figure, parts, state) });
-  const { begin, play, guide } = actions(model, work, state, hold, () => into_view(pictures.box));
+  const { begin, play, guide } = actions(model, work, state, hold, () => reveal(stage, pictures));
   const open = (synapse) => {
     state.synapse = synapse;
     if (!work.running()) work.ask({});

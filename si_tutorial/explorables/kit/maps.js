@@ -6,16 +6,16 @@ const shown = (width) => (width < 240 ? 40 : 60); // points of each task
 const TAU = 2 * Math.PI;
 
 /** Draws on a canvas as sharp as the screen is, and again when its size or the theme changes. */
-export function canvas(parent, { ratio = 1, label }) {
-  const node = make(parent, "canvas", { role: "img", "aria-label": label,
-                                        style: `aspect-ratio: ${ratio}` });
+export function canvas(parent, { label }) {
+  const node = make(parent, "canvas", { role: "img", "aria-label": label });
   const pen = node.getContext("2d");
   let paint = null;
   const again = () => {
-    const width = Math.round(node.clientWidth * devicePixelRatio);
+    const [width, height] = [node.clientWidth, node.clientHeight].map((side) =>
+      Math.round(side * devicePixelRatio));
     if (!paint || !width) return;
-    set(node, { width, height: Math.round(width / ratio) });
-    paint(pen, width, Math.round(width / ratio));
+    set(node, { width, height });
+    paint(pen, width, height);
   };
   const sized = new ResizeObserver(again);
   sized.observe(node);
@@ -133,17 +133,18 @@ export function draw_map(place, { p, scene, guesses, at, training }) {
   });
 }
 
-const SIDE = 14, COLUMNS = 10, MARGIN = 0.7; // columns, for the number of the row
+const SIDE = 14, MARGIN = 0.7; // of a digit's width, for the number of the row
 
 /** Test digits, a row a task, on the colour of the class guessed; wrong old ones crossed. */
 export function draw_sheet(place, { scene, guesses, at }) {
   place.draw((pen, width, height) => {
-    const look = palette(place.node), w = width / (COLUMNS + MARGIN), h = height / scene.length;
+    const look = palette(place.node), h = height / scene.length;
+    const columns = Math.round(width / h - MARGIN), w = width / (columns + MARGIN);
     const small = new OffscreenCanvas(SIDE, SIDE);
     pen.clearRect(0, 0, width, height);
     scene.forEach(({ y, images }, task) => {
       number(pen, task, 0.3 * w, (task + 0.5) * h, 13 * devicePixelRatio, look);
-      for (let n = 0; n < COLUMNS; n++) {
+      for (let n = 0; n < columns; n++) {
         const image = new ImageData(SIDE, SIDE), guess = guesses[task][n];
         for (let k = 0; k < SIDE * SIDE; k++) {
           image.data.set([...look.rgb, 255 * images[n * SIDE * SIDE + k]], 4 * k);

@@ -34,10 +34,13 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .play-tour li { margin: 0; }
 .si-fig.play .play-tour button[aria-pressed=true] { border-color: var(--si-blue);
   box-shadow: inset 0 0 0 1px var(--si-blue); }
-.si-fig.play .play-two { display: grid; gap: .6rem .9rem; scroll-margin: 4rem 0 .6rem;
+.si-fig.play .play-two { display: grid; gap: .6rem .9rem;
   grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .si-fig.play .play-two > div { display: flex; flex-direction: column; justify-content: flex-end; }
-.si-fig.play canvas { display: block; width: 100%; border-radius: 5px; }
+.si-fig.play .play-two { scroll-margin: 4rem 0 .6rem; }
+.si-fig.play canvas { display: block; width: 100%; aspect-ratio: 1; border-radius: 5px;
+  scroll-margin: 7rem 0 3rem; } /* the name above, what is known below */
+.si-fig.play .play-sheet { aspect-ratio: 10.7 / 5; } /* ten digits a row, and a number */
 .si-fig.play .play-name { display: flex; gap: .45rem; align-items: baseline; font-weight: 600;
   margin-bottom: .3rem; line-height: 1.25; min-height: 2.5em; }
 .si-fig.play .play-name::before { content: ""; flex: none; width: .75em; height: .75em;
@@ -82,6 +85,7 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 @container (max-width: 480px) {
   .si-fig.play .play-two { gap: .6rem; }
   .si-fig.play .si-main { font-size: .95rem; }
+  .si-fig.play .play-sheet { aspect-ratio: 5.7 / 5; } /* five */
 }
 @container (max-width: 310px) { .si-fig.play .si-said { min-height: 12.8em; } }
 @media print { .si-fig.play :is(.play-settings, .play-tour) { display: none; } }

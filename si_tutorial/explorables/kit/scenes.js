@@ -30,6 +30,7 @@ export function scenes(parent, model) {
   let built = "";
   const build = (tasks) => sides.forEach((side, i) => {
     note.textContent = measure(tasks === 5 ? "digits" : "points");
+    set(side.picture.node, { class: tasks === 5 && "play-sheet" });
     side.name.textContent = title_of(model, i);
     side.one.style.setProperty("--play-color", COLORS[method_of(model, i)]);
     side.table.replaceChildren();
@@ -41,6 +42,7 @@ export function scenes(parent, model) {
   build(count(model)); // everything has its place before the first answer
   return {
     box,
+    picture: sides[0].picture.node,
     show({ accuracy, maps, scene, guesses, at, done, left }, _, running) {
       const tasks = accuracy[0].length, key = `${tasks} ${model.get("method")}`;
       if (key !== built) build(tasks);
@@ -48,7 +50,6 @@ export function scenes(parent, model) {
       const known = knows(accuracy), training = running || left > 0 || done > 0;
       sides.forEach((side, i) => {
         const view = { scene, guesses: guesses[i], at, training, p: maps?.[i] };
-        side.picture.node.style.aspectRatio = view.p ? "1" : "2";
         if (view.p) draw_map(side.picture, view);
         else if (scene[0].images) draw_sheet(side.picture, view);
         set(side.picture.node, { "aria-label": describe(title_of(model, i), accuracy[i], at) });

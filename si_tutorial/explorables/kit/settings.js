@@ -50,7 +50,7 @@ export function settings(parent, model, { train }) {
                                   options: same(ORDERS) }),
     choice(box, model, "speed", { label: "speed", options: same(SPEEDS) }));
   const last = make(box, "div", { class: "si-buttons" });
-  button(last, "Train both with this setting", train);
+  button(last, "Learn all tasks with this setting", train);
   button(last, "Draw other points and another start", () =>
     put(model, "seed", (model.get("seed") + 1) % 1000));
   let sliders = [];
@@ -63,9 +63,9 @@ export function settings(parent, model, { train }) {
       return slider(place, model, name, { label, min, max, step: 0.25, format: plain,
                                           marks: [[value, `${plain(value)} works`]] });
     };
-    sliders = [one(places[0], "c", "strength c: how stiff the springs are", good[method] ?? 0,
+    sliders = [one(places[0], "c", "strength c of the springs", good[method] ?? 0,
                    method in good),
-               one(places[1], "xi", "damping ξ: evens out their stiffness", good.damping,
+               one(places[1], "xi", "damping ξ, of SI alone", good.damping,
                    method === "si"),
                one(places[2], "rate", "learning rate of Adam", -2)];
   };

@@ -10,28 +10,28 @@ const step = (name, traits, second, before, after) =>
 /** `traits` to set, whether it begins with the `second` task, and the words before and after. */
 export const TOUR = [
   step("Learn", { method: "none" }, false,
-       "Two copies of one network learn task 1, in the dashed circle: which points are gold, which "
-       + "are violet? Nothing protects either copy.",
-       "Both have learned it. In step 2 they go on to another task."),
+       "Both copies learn task 1, in the dashed circle.",
+       "Both copies have learned which points are gold and which are violet. In step 2 they go on "
+       + "to another task."),
   step("Forget", { method: "none" }, true,
-       "Now both learn task 2, and see no example of task 1 any more. Each cross is a point of "
-       + "task 1 that was right a moment ago.",
-       "What was learned first is overwritten. That is catastrophic forgetting."),
+       "Now both learn task 2, and see no example of task 1.",
+       "Each cross is a point of task 1 that was right before. That is catastrophic forgetting."),
   step("Remember", { method: "si" }, true,
-       "The copy on the right now uses Synaptic Intelligence (SI): springs hold the weights that "
-       + "mattered for task 1. Just after the switch it stumbles too, for some 20 steps.",
-       "The springs held what task 1 needs, and left the network enough room for task 2."),
+       "The copy on the right now uses Synaptic Intelligence (SI).",
+       "Springs hold what SI found important for task 1. In the first steps of task 2 it stumbled "
+       + "too, and recovered."),
   step("Too weak", { method: "si", log_strength: -2 }, true,
        "The strength c says how stiff the springs are. Here it is 0.01 instead of 1.", ""),
   step("Too strong", { method: "si", log_strength: 3 }, true,
-       "Here c is 1000. What mattered for task 1 can hardly move.", ""),
+       "Here the strength c is 1000. The springs hardly give way.", ""),
 ];
 
 /** What a step has led to: each task's accuracy, and what it means. */
-export function outcome({ after }, found, setting) {
+export function outcome({ after, traits }, found, setting) {
   const [plain, other] = found.accuracy.map((row) => row.slice(0, found.at + 1).map(percent));
   const results = plain.map((a, task) => `Task ${task + 1}: `
     + (setting.method === "none" ? `${a} right.` : `plain ${a}, ${NAMES[setting.method]} `
       + `${other[task]}.`));
-  return [...results, advice(found, setting) || after].join(" ");
+  const strength = traits.log_strength ? [`Strength c = ${10 ** traits.log_strength}.`] : [];
+  return [...strength, ...results, advice(found, setting) || after].join(" ");
 }

@@ -29,10 +29,10 @@ export function transport(parent, { compact, play, guide, tour }) {
       const over = at >= 0 && !more && left === 0;
       main.textContent = now ? "❚❚ Pause"
         : `▶ ${at < 0 ? "Train both" : over ? "Train again" : "Go on"}`;
-      next.textContent = more ? `Learn task ${at + 2}` : "No task left";
-      rest(next, now || !more);
+      const first = compact ? -1 : 0; // task 1 has a button of its own
+      next.textContent = more ? `Learn task ${Math.max(at, first) + 2}` : "No task left";
+      rest(next, now || !more || at < first);
       if (compact) return;
-      set(next, { style: at < 0 && "visibility: hidden" }); // its place is kept
       again.textContent = at < 0 ? "Learn task 1" : left > 0 ? `Go on with task ${at + 1}`
         : `Task ${at + 1} once more`;
       rest(again, now);
