@@ -15,7 +15,7 @@ class Found(NamedTuple):
     tried: tuple[tuple[float, float], ...]  # (c, accuracy), in the order they were tried
 
 
-def search_strength(train_one: Callable[[float], float], *, start: float, margin: float = 0.02,
+def search_strength(train_one: Callable[[float], float], *, start: float, margin: float = 0.1,
                     factor: float = 0.5, tries: int = 20) -> Found:
     """The strength for a new task, found without a look at an old one.
 
@@ -41,10 +41,10 @@ def search_strength(train_one: Callable[[float], float], *, start: float, margin
         what you expect. For SI, c = 1 weighs the old loss like the new one.
     margin : float
         p, from 0 to 1: the share of fine-tuning's accuracy that you would give for remembering.
-        A strength is taken if its accuracy is at least (1 − p) times fine-tuning's. The paper
-        takes 0.2 and leaves the value to you: a smaller p forgets more and learns better. Below
-        the noise of one run, √(a (1 − a) / n) at an accuracy a on n examples, it means little:
-        then let `train_one` return a mean over seeds.
+        A strength is taken if its accuracy is at least (1 − p) times fine-tuning's. A smaller p
+        forgets more and learns better, and which of the two you want no search can tell (the paper
+        has 0.2). Below the noise of one run, √(a (1 − a) / n) at an accuracy a on n examples, it
+        means little: then let `train_one` return a mean over seeds.
     factor : float
         Between 0 and 1: by how much to weaken, each time.
     tries : int

@@ -107,7 +107,7 @@ def test_a_start_that_is_within_the_margin_is_told():
 def test_never_within_the_margin_is_an_error_that_tells_what_was_reached():
     train_one, calls = recorded(lambda c: 0.9 if c == 0 else 0.4)
     with pytest.raises(RuntimeError, match=r"none of 5 strengths from 8 down to 0\.5 is within "
-                                           r"0\.02 of fine-tuning's accuracy 0\.9; the best "
+                                           r"0\.1 of fine-tuning's accuracy 0\.9; the best "
                                            r"reaches 0\.4.*copies of the same network"):
         search_strength(train_one, start=8.0, tries=5)
     assert len(calls) == 6
