@@ -4,6 +4,7 @@ import base64
 import importlib
 
 import numpy as np
+import pytest
 
 from si_tutorial.explorables.flipbook import Page, flipbook
 from si_tutorial.explorables.published import summaries
@@ -16,6 +17,21 @@ FIGURES = {
     "strength_damping": "StrengthDamping", "two_bowls": "TwoBowls",
 }
 
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>figures</title>
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+<style>body {{ font: 16px sans-serif; margin: 16px; max-width: 800px }}
+label {{ display: inline-block }} legend {{ float: left; width: 100% }} p {{ margin: 20px }}
+button, td, th {{ padding: 20px; color: red }}  /* as a page's own style may have it */
+</style></head>
+<body>{}</body></html>"""
+LOOKS = {"wide": (1280, "light"), "phone": (390, "light")}
+
+
+def looks(*names):
+    """Runs a browser test in these looks only."""
+    return pytest.mark.parametrize("look", [LOOKS[n] for n in names], ids=names, indirect=True)
+
+
 # for each figure: which control, and which keys, one after another
 TARGETS = {
     "account_steps": [("input[name=rate]", "Home ArrowRight"),
@@ -24,7 +40,7 @@ TARGETS = {
                ("input[name=log_strength]", "Home ArrowRight*40")],
     "draw_a_path": [(f".si-handle >> nth={i}", "Shift+ArrowDown*6") for i in range(3)],
     "flipbook": [("input[data-name=method]", "ArrowRight"), ("input[name=task]", "End")],
-    "last_penalty": [("input[name=tilt]", "Home"), ("input[data-name=memory]", "ArrowLeft")],
+    "last_penalty": [("input[name=tilt]", "Home"), ("input[data-name=memory]", "ArrowRight")],
     "method_explorer": [("input[data-name=method]", "ArrowRight"),
                         ("input[data-name=strength]", "ArrowRight")],
     "more_starts": [("button:text('Draw 100 more')", "Enter*2")],
@@ -41,7 +57,7 @@ def make(name, **traits):
     """The figure of that name; what it shows of data is made up."""
     if name == "flipbook":
         return flipbook(picture, question="Where does a measure look?", goal="Find the last page.",
-                        reached={"method": "EWC", "task": 3}, up="up", across="across",
+                        reached={"method": "EWC", "task": 3}, up="up", across="{method} across",
                         **{"method": ["SI", "EWC"], "task": [1, 2, 3], **traits})
     if name == "strength_damping":
         traits.setdefault("runs", summaries(

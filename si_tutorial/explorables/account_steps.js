@@ -3,7 +3,8 @@
 import { animate, frame } from "./kit/look.js";
 import { bars, button, buttons, disable, follow, put, reset, slider } from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
-import { add, level_line, minus, range, rotated } from "./kit/numbers.js";
+import { plane } from "./kit/plane.js";
+import { add, minus, range, rotated, short } from "./kit/numbers.js";
 import { gradient, loss } from "./kit/quadratic.js";
 
 const LAST = 30, H = rotated(5.5, 0.9, 65), ORIGIN = [0, 0];
@@ -37,49 +38,46 @@ function account(model) {
            importance: omega.map((w, k) => w / (displacement[k] ** 2 + damping)) };
 }
 
-/** The points of a coil from one place to another, `wide` to either side. */
-function coil([x0, y0], [x1, y1], wide) {
-  const [dx, dy] = [x1 - x0, y1 - y0], long = Math.hypot(dx, dy);
-  return range(23).map((i) => {
-    const side = i > 1 && i < 21 ? wide * (i % 2 ? 1 : -1) : 0;
-    return [x0 + (dx * i) / 22 - (side * dy) / long, y0 + (dy * i) / 22 + (side * dx) / long];
-  });
+/** At the end of the task, a spring for each weight, the thicker the more important. */
+function springs(plot, end, importance) {
+  const most = Math.max(...importance, 1e-9);
+  [[2.75, end[1]], [end[0], -2.75]].forEach((wall, k) => plot.spring(end, wall, {
+    stroke: COLORS[k], "stroke-width": 0.8 + (4.2 * importance[k]) / most }));
+  plot.text([2.75, end[1]], "spring 1", { dx: -4, dy: -14, anchor: "end" });
+  plot.text([end[0], -2.4], "spring 2", { dx: 14, anchor: "start" });
 }
 
-function plane(stage, model) {
-  const plot = axes(stage, { x: [-2.8, 2.8], y: [-2.3, 2.3], height: 312, margin: [8, 24, 8, 24],
-                             xLabel: "weight 1 →", yLabel: "↑ weight 2" });
+/** The last step, weight by weight. */
+function legs(plot, from, to) {
+  plot.line([from, [to[0], from[1]]], { stroke: COLORS[0], "stroke-width": 4 });
+  plot.line([[to[0], from[1]], to], { stroke: COLORS[1], "stroke-width": 4 });
+}
+
+function picture(stage, model) {
+  const plot = plane(stage);
   const place = plot.handle({ label: "where training starts", color: "var(--si-text)", step: 0.1,
     move(x, y) { put(model, "start_x", x); put(model, "start_y", y); } });
   return ({ places, end, importance }, words) => {
     plot.clear();
-    for (const value of [0.15, 0.6, 1.5, 3, 5.5, 9, 14]) plot.level(level_line(H, value));
+    plot.bowl(H, [0.15, 0.6, 1.5, 3, 5.5, 9, 14]);
     plot.line(places, { stroke: "var(--si-green)", "stroke-width": 2.5 });
     for (const at of places.slice(1)) plot.dot(at, { r: 3, fill: "var(--si-green)" });
-    if (places.length === LAST + 1) {
-      const most = Math.max(...importance, 1e-9);
-      const walls = [[2.75, end[1]], [end[0], -2.25]];
-      walls.forEach((wall, k) => {
-        plot.line(coil(end, wall, 0.09), { stroke: COLORS[k],
-                                           "stroke-width": 0.8 + (4.2 * importance[k]) / most });
-      });
-      plot.text([2.75, end[1]], "spring 1", { dx: -4, dy: -14, anchor: "end" });
-      plot.text([end[0], -2.0], "spring 2", { dx: 14, anchor: "start" });
-    } else if (places.length > 1) {
-      const [from, to] = places.slice(-2);
-      plot.line([from, [to[0], from[1]]], { stroke: COLORS[0], "stroke-width": 4 });
-      plot.line([[to[0], from[1]], to], { stroke: COLORS[1], "stroke-width": 4 });
+    if (end.some((value) => Math.abs(value) > 2.8)) {
+      plot.text([0, 2.8], "the weights have left the picture", { dy: 20 });
+    } else {
+      if (places.length === LAST + 1) springs(plot, end, importance);
+      else if (places.length > 1) legs(plot, ...places.slice(-2));
+      plot.dot(end, { r: 7, fill: "var(--si-green)", stroke: "var(--si-back)", "stroke-width": 2 });
     }
-    plot.dot(end, { r: 7, fill: "var(--si-green)", stroke: "var(--si-back)", "stroke-width": 2 });
     place(places[0]);
     plot.describe(words);
   };
 }
 
+const amount = (value) => (value < 100 ? value.toFixed(2) : short(value));
+
 function stacks(stage) {
-  const ticks = [[0.5, "weight 1"], [1.5, "weight 2"], [2.5, "both"], [3.5, "drop of loss"]];
   const plot = axes(stage, { x: [0, 4], y: [0, 1], height: 210, margin: [8, 24, 8, 22],
-                             xTicks: ticks,
                              yLabel: "what the steps have earned: −g₁δ₁ and −g₂δ₂" });
   const column = (i, from, to, style) => plot.bar(i + 0.12, i + 0.88, from, to, {
     stroke: "var(--si-back)", "stroke-width": 1, ...style });
@@ -89,6 +87,8 @@ function stacks(stage) {
     const high = 1.18 * Math.max(...tops.flat(), sum, drop, 0.01);
     const low = Math.min(0, 1.1 * Math.min(...tops.flat(), sum, drop));
     plot.ranges.y = [low, high];
+    const last = drop < 0 ? "rise of loss" : "drop of loss";
+    plot.ground(["weight 1", "weight 2", "both", last].map((name, i) => [i + 0.5, name]));
     plot.line([[0, 0], [4, 0]], { stroke: "var(--si-line)", "stroke-width": 1 });
     [0, 1].forEach((k) => {
       bricks.forEach((_, t) => column(k, tops[t][k], tops[t + 1][k], {
@@ -96,21 +96,22 @@ function stacks(stage) {
     });
     column(2, 0, omega[0], { fill: COLORS[0] });
     column(2, omega[0], sum, { fill: COLORS[1] });
-    column(3, 0, drop, { fill: "var(--si-green)" });
+    column(3, 0, drop, { fill: drop < 0 ? "var(--si-red)" : "var(--si-green)" });
     [omega[0], omega[1], sum, drop].forEach((value, i) => {
-      plot.text([i + 0.5, Math.max(value, 0)], value.toFixed(2).replace("-", "−"), { dy: -6 });
+      plot.text([i + 0.5, Math.max(value, 0)], amount(Math.abs(value)), { dy: -6 });
     });
-    plot.describe(`Four columns. Weight 1 has earned ${omega[0].toFixed(2)}, weight 2 `
-      + `${omega[1].toFixed(2)}, both ${sum.toFixed(2)}; the loss has dropped by `
-      + `${drop.toFixed(2)}.`);
+    plot.describe(`Four columns. Weight 1 has earned ${amount(omega[0])}, weight 2 `
+      + `${amount(omega[1])}, both ${amount(sum)}; the loss has ${drop < 0 ? "risen" : "dropped"} `
+      + `by ${amount(Math.abs(drop))}.`);
   };
 }
 
 function sentence({ bricks, sum, drop, importance }) {
   const steps = bricks.length, times = sum / drop;
   if (!steps) return "No step is taken yet: both stacks are empty. Take the first one.";
-  if (drop <= 0) return `The steps are too long: the loss has risen by ${(-drop).toFixed(1)}, and `
-    + `still the stacks claim ${sum.toFixed(1)}.`;
+  if (sum < 1e-9) return "The start is the minimum: there is nothing to earn.";
+  if (drop <= 0) return `The steps are too long: the loss has risen by ${amount(-drop)}, and `
+    + `still the stacks claim a drop of ${amount(sum)}.`;
   const claim = Math.abs(times - 1) < 0.005 ? "exactly the drop of the loss"
     : `${times.toFixed(2)} times the drop of the loss`;
   if (steps < LAST) {
@@ -124,17 +125,11 @@ function sentence({ bricks, sum, drop, importance }) {
     + `stiffly. The stacks claim ${claim}.`;
 }
 
-function render({ model, el }) {
-  const { stage, panel, say, check } = frame(el, {
-    name: "account_steps",
-    question: "How does a weight earn its importance, step by step?",
-    goal: `Take all ${LAST} steps so that both stacks together are within a tenth of the drop.`,
-  });
-  const draw = plane(stage, model);
-  const pile = stacks(panel);
+/** Buttons that take steps; what they return shows whether any are left. */
+function steppers(panel, model, check) {
   let stop = () => {};
-  const go = (steps) => put(model, "steps", Math.min(steps, LAST));
   const row = buttons(panel);
+  const go = (steps) => put(model, "steps", Math.min(steps, LAST));
   const one = button(row, "One step", () => {
     stop();
     go(model.get("steps") + 1);
@@ -145,29 +140,40 @@ function render({ model, el }) {
     stop = animate(0.09 * (LAST - from), (share) => go(from + Math.floor(share * (LAST - from))));
   });
   reset(row, model, NAMES, () => { stop(); check(null); });
-  const shown = [
-    slider(panel, model, "steps", { label: "steps taken", min: 0, max: LAST, step: 1 }),
-    slider(panel, model, "rate", { label: "learning rate", min: 0.01, max: 0.4, step: 0.01,
-      marks: [[0.02, "small"], [0.15, "large"], [0.38, "too large"]] }),
-    slider(panel, model, "log_damping", { label: "damping ξ", min: -4, max: 1, step: 0.25,
-      format: (value) => String(Number((10 ** value).toPrecision(2))) })];
+  return { show: () => [one, all].forEach((node) => disable(node, model.get("steps") === LAST)),
+           stop: () => stop() };
+}
+
+const sliders = (panel, model) => [
+  slider(panel, model, "steps", { label: "steps taken", min: 0, max: LAST, step: 1 }),
+  slider(panel, model, "rate", { label: "learning rate", min: 0.01, max: 0.4, step: 0.01,
+    marks: [[0.02, "small"], [0.15, "large"], [0.38, "too large"]] }),
+  slider(panel, model, "log_damping", { label: "damping ξ", min: -4, max: 1, step: 0.25,
+    format: (value) => short(10 ** value, 2) })];
+
+function render({ model, el }) {
+  const { stage, panel, say, check } = frame(el, {
+    name: "account_steps", lines: 6,
+    question: "How does a weight earn its importance, step by step?",
+    goal: `Take all ${LAST} steps so that both stacks together are within a tenth of the drop.`,
+  });
+  const draw = picture(stage, model);
+  const pile = stacks(panel);
+  const steps = steppers(panel, model, check), shown = [...sliders(panel, model), steps.show];
   const fill = bars(panel, [0, 1].map((k) => ({
     key: `importance-${k + 1}`, label: `ω${"₁₂"[k]} / (Δ${"₁₂"[k]}² + ξ)`, color: COLORS[k] })),
-    { caption: "importance so far", format: (value) => value.toFixed(2) });
+    { caption: "importance so far", format: amount });
   const end = follow(model, NAMES, () => {
-    const found = account(model), words = sentence(found);
+    const found = account(model), words = sentence(found), [a, b] = found.importance;
     shown.forEach((show) => show());
-    disable(one, model.get("steps") === LAST);
-    disable(all, model.get("steps") === LAST);
-    const [a, b] = found.importance;
-    fill({ "importance-1": a, "importance-2": b }, Math.max(a, b, 1), Math.min(a, b, 0));
+    fill({ "importance-1": a, "importance-2": b }, Math.max(a, b, 1));
     say(words);
     check(found.bricks.length === LAST && Math.abs(found.sum / found.drop - 1) < 0.1);
     pile(found);
     draw(found, "Level lines of a tilted bowl and the steps of gradient descent from the start "
       + `towards the minimum. ${words}`);
   });
-  return () => { stop(); end(); };
+  return () => { steps.stop(); end(); };
 }
 
 export default { render };

@@ -1,4 +1,4 @@
-"""How strong a spring: from one task's minimum to the other's, and what it costs."""
+"""How strong the springs: from one task's minimum to the other's, and what it costs."""
 
 from pathlib import Path
 
@@ -16,13 +16,13 @@ class BestC(Explorable):
     """
 
     _esm = bundle(Path(__file__).with_suffix(".js"))
-    log_strength = Float(-1.0, min=-2, max=2).tag(sync=True)
-    steep1 = Float(2.0, min=1, max=8).tag(sync=True)
+    log_strength = Float(-0.5, min=-2, max=2).tag(sync=True)
+    steep1 = Float(4.0, min=1, max=8).tag(sync=True)
     flat1 = Float(0.6, min=0, max=1).tag(sync=True)
-    angle1 = Float(80.0, min=0, max=180).tag(sync=True)
+    angle1 = Float(60.0, min=0, max=180).tag(sync=True)
     steep2 = Float(5.0, min=1, max=8).tag(sync=True)
     flat2 = Float(1.0, min=0.2, max=1).tag(sync=True)
     angle2 = Float(90.0, min=0, max=180).tag(sync=True)
     diagonal = Bool(False).tag(sync=True)
-    shift_x = Float(1.0, min=-1.5, max=1.5).tag(sync=True)
-    shift_y = Float(1.0, min=-1.5, max=1.5).tag(sync=True)
+    shift_x = Float(1.3, min=-1.5, max=1.5).tag(sync=True)
+    shift_y = Float(1.3, min=-1.5, max=1.5).tag(sync=True)

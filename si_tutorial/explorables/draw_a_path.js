@@ -2,8 +2,8 @@
 
 import { frame } from "./kit/look.js";
 import { bars, button, buttons, follow, reset, slider } from "./kit/controls.js";
-import { axes } from "./kit/axes.js";
-import { level_line, minus, range } from "./kit/numbers.js";
+import { plane } from "./kit/plane.js";
+import { minus, range } from "./kit/numbers.js";
 import { gradient, loss } from "./kit/quadratic.js";
 
 const START = [-1.9, -0.3], END = [1.2, 0.5], OPTIMUM = [1.5, 0.7];
@@ -34,16 +34,13 @@ export const enclosed_area = (corners) => corners.reduce((sum, [x, y], i) => {
 }, 0);
 
 function picture(stage, model) {
-  const plot = axes(stage, { x: [-2.8, 2.8], y: [-2.8, 2.8], margin: [8, 24, 8, 24],
-                             xLabel: "weight 1 →", yLabel: "↑ weight 2" });
+  const plot = plane(stage);
   const place = CORNERS.map(([x, y], i) => plot.handle({
     label: `corner ${i + 1} of the path`, color: "var(--si-green)",
     move(a, b) { model.set(x, a); model.set(y, b); model.save_changes(); } }));
   return ({ H, corners }, words) => {
     plot.clear();
-    for (const value of [0.1, 0.5, 1.2, 2.4, 4, 6, 9, 13, 18]) {
-      plot.level(level_line(H, value, OPTIMUM));
-    }
+    plot.bowl(H, [0.1, 0.5, 1.2, 2.4, 4, 6, 9, 13, 18], { at: OPTIMUM });
     plot.area(corners, { fill: "var(--si-green)", "fill-opacity": 0.22 });
     plot.line([START, END], { "stroke-dasharray": "6 5" });
     plot.line(corners, { stroke: "var(--si-green)", "stroke-width": 3.5 });
@@ -76,7 +73,7 @@ function sentence(share, straight, sum, change, area) {
 
 function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
-    name: "draw_a_path",
+    name: "draw_a_path", lines: 8,
     question: "Same start, same end. Does the way between them matter?",
     goal: "Drag the corners until one weight ends in debt: its share is below zero.",
   });
@@ -92,14 +89,14 @@ function render({ model, el }) {
     { key: "share-1", label: "share of weight 1", color: COLORS[0] },
     { key: "share-2", label: "share of weight 2", color: COLORS[1] },
     { key: "sum", label: "sum: drop of loss", color: "var(--si-text)" }],
-    { caption: "shares along the path", wide: "46%", format: (value) => value.toFixed(2) });
+    { caption: "shares along the path", wide: "50%", format: (value) => value.toFixed(2) });
   const explain = bars(panel, [
     { key: "change", label: "weight 1 minus straight way", color: COLORS[0] },
     { key: "area", label: "H₁₂ × shaded area", color: "var(--si-green)" }],
-    { caption: "difference from the straight path", wide: "46%",
+    { caption: "difference from the straight path", wide: "50%",
       format: (value) => value.toFixed(2) });
   const shown = [slider(panel, model, "coupling", {
-    label: "H₁₂, how far the weights interact", min: -1.8, max: 1.8, step: 0.1,
+    label: "interaction of the weights, H₁₂", min: -1.8, max: 1.8, step: 0.1,
     marks: [[0, "not at all"]], format: (value) => value.toFixed(1).replace("-", "−") })];
   reset(buttons(panel), model, NAMES, () => check(null));
   return follow(model, NAMES, () => {

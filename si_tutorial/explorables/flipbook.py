@@ -40,8 +40,9 @@ def flipbook(draw: Callable[..., Page], *, question: str, goal: str = "",
     """All pictures `draw(**values)`, for every combination of the values that settings list.
 
     Numbers get a slider, words get buttons. A picture less than 100 pixels wide is shown large,
-    with its pixels as squares; `across` and `up` are the words along its sides. `goal` is a target
-    for the reader, and `reached` holds the values at which it is met.
+    with its pixels as squares; `across` and `up` are the words along its sides, in which the name
+    of a setting in braces stands for its value. `goal` is a target for the reader, and `reached`
+    holds the values at which it is met.
 
     >>> flipbook(draw, question="…", batch_size=[10, 40, 160, 640])         # doctest: +SKIP
     """

@@ -12,7 +12,14 @@ const COLORS = { "fine-tuning": "var(--si-red)", SI: "var(--si-blue)", joint: "v
                  "from scratch": "var(--si-violet)" };
 const WORDS = { task: "task-incremental", domain: "domain-incremental",
                 class: "class-incremental" };
-const color = (method) => (Object.hasOwn(COLORS, method) ? COLORS[method] : "var(--si-text)");
+/** What a method looks like: its colour, or in dashes that of the method it is a variant of. */
+function look(method) {
+  const [plain] = method.split(", "), dashed = !Object.hasOwn(COLORS, method);
+  const color = [method, plain].filter((name) => Object.hasOwn(COLORS, name)).map((n) => COLORS[n]);
+  return { color: color[0] ?? "var(--si-text)", dashed: dashed && color.length > 0 };
+}
+const stripes = ({ color, dashed }) => (!dashed ? color
+  : `repeating-linear-gradient(90deg, ${color} 0 7px, transparent 7px 10px)`);
 const word = (scenario) => (Object.hasOwn(WORDS, scenario) ? WORDS[scenario] : scenario);
 const end = (run) => seen(run.accuracy).at(-1);
 const unique = (values) => [...new Set(values)];
@@ -35,7 +42,7 @@ export function chosen(runs, wanted) {
   return left[0];
 }
 
-/** Radio buttons for what can be chosen, made anew when that changes; one choice is none. */
+/** Radio buttons for what can be chosen, made anew when that changes. */
 function options(parent, model, name, label) {
   const box = make(parent, "div");
   let now = "", show = () => {};
@@ -45,11 +52,9 @@ function options(parent, model, name, label) {
       now = key;
       const focused = box.contains(document.activeElement);
       box.replaceChildren();
-      box.hidden = values.length < 2;
-      show = values.length < 2 ? () => {}
-        : choice(box, { get: () => box.value, set: (_, v) => model.set(name, v),
-                        save_changes: () => model.save_changes() }, name,
-                 { label, options: values.map((v) => [v, words(v)]) });
+      show = choice(box, { get: () => box.value, set: (_, v) => model.set(name, v),
+                           save_changes: () => model.save_changes() }, name,
+                    { label, options: values.map((v) => [v, words(v)]) });
       if (focused) box.querySelector("input")?.focus();
     }
     box.value = value;
@@ -59,20 +64,23 @@ function options(parent, model, name, label) {
 
 function curves(panel, tasks) {
   const step = tasks > 6 ? 2 : 1;
-  const plot = accuracies(panel, { x: [0.8, tasks + 0.2], xLabel: "tasks learned", height: 230,
+  const plot = accuracies(panel, { x: [0.8, tasks + 0.2], height: 230,
+    xLabel: "tasks learned (band: range of seeds)",
     xTicks: Array.from({ length: Math.ceil(tasks / step) },
       (_, i) => [i * step + 1, String(i * step + 1)]),
-    yLabel: "mean accuracy on them; band: range of seeds" });
+    yLabel: "mean accuracy on the tasks so far" });
   return (scenario, run, words) => {
     const rivals = unique(scenario.map((r) => r.method)).filter((m) => m !== run.method)
       .map((m) => best(scenario.filter((r) => r.method === m)));
     plot.fit(Math.min(...scenario.flatMap((r) => r.low)));
     const trace = (r) => seen(r.accuracy).map((a, i) => [i + 1, a, r.low[i], r.high[i]]);
     for (const rival of rivals) {
-      plot.line(trace(rival), { stroke: color(rival.method), "stroke-width": 1.6,
-                                 "stroke-opacity": 0.75 });
+      const { color, dashed } = look(rival.method);
+      plot.line(trace(rival), { stroke: color, "stroke-width": 1.6, "stroke-opacity": 0.75,
+                                "stroke-dasharray": dashed ? "6 5" : undefined });
     }
-    banded(plot, trace(run), color(run.method));
+    const own = look(run.method);
+    banded(plot, trace(run), own.color, own);
     plot.describe(words);
   };
 }
@@ -90,7 +98,7 @@ function legend(panel) {
         scope: "row", style: method === run.method && "font-weight: 700" }, method);
       const track = make(make(row, "td", { "aria-hidden": "true" }), "div", { class: "si-track" });
       make(track, "span", {
-        style: `background: ${color(method)}; left: 0; width: ${end(shown)}%` });
+        style: `background: ${stripes(look(method))}; left: 0; width: ${end(shown)}%` });
       make(row, "td", { class: "si-number", "data-method": method }, `${end(shown).toFixed(1)} %`);
       name.title = method === run.method ? "as chosen" : "at its best setting";
     }
@@ -107,7 +115,7 @@ function sentence(run, scenario) {
     .filter(([other]) => other && other.method !== run.method)
     .map(([other, name]) => `${name} ${end(other).toFixed(1)} %`);
   const what = [run.method, word(run.scenario), setting(run)].filter(Boolean).join(", ");
-  return `${what}: after the last task ${end(run).toFixed(1)} % of all tasks is right`
+  return `${what}: after the last task ${end(run).toFixed(1)} % of all tasks’ images are right`
     + (compared.length ? ` (${compared.join(", ")})` : "")
     + `. Task 1 went from ${first.toFixed(1)} to ${last.toFixed(1)} %. `
     + `${run.seeds} seed${run.seeds === 1 ? "" : "s"}, `
@@ -115,18 +123,18 @@ function sentence(run, scenario) {
 }
 
 function render({ model, el }) {
-  const { stage, panel, say, check } = frame(el, {
-    name: "method_explorer",
-    question: "Which method keeps what it has learned, and in which scenario?",
+  const runs = model.get("runs"), several = unique(runs.map((run) => run.scenario)).length > 1;
+  const { stage, panel, more, say, check } = frame(el, {
+    name: "method_explorer", lines: 7,
+    question: `Which method keeps what it has learned${several ? ", and in which scenario" : ""}?`,
     goal: "Find the best setting here that is not joint training, which sees all tasks at once.",
   });
-  const runs = model.get("runs");
   if (!runs.length) { say("There is no finished run to show."); return () => {}; }
   const pick = {
-    scenario: options(panel, model, "scenario", "scenario"),
+    ...(several && { scenario: options(panel, model, "scenario", "scenario") }),
     method: options(panel, model, "method", "method"),
-    strength: options(panel, model, "strength", "strength c"),
-    damping: options(panel, model, "damping", "damping ξ"),
+    strength: options(more, model, "strength", "strength c"),
+    damping: options(more, model, "damping", "damping ξ"),
   };
   const draw = matrix(stage);
   const plot = curves(panel, Math.max(...runs.map((run) => run.accuracy.length)));
@@ -139,7 +147,7 @@ function render({ model, el }) {
     const own = scenario.filter((r) => r.method === run.method);
     const equal = own.filter((r) => r.strength === run.strength);
     const none = (value) => (value === null ? "none" : String(value));
-    pick.scenario(unique(all.map((r) => r.scenario)), word, run.scenario);
+    pick.scenario?.(unique(all.map((r) => r.scenario)), word, run.scenario);
     pick.method(unique(scenario.map((r) => r.method)), String, run.method);
     pick.strength(unique(own.map((r) => r.strength)), none, run.strength);
     pick.damping(unique(equal.map((r) => r.damping)), none, run.damping);

@@ -4,7 +4,8 @@ import { frame } from "./kit/look.js";
 import { bars, button, buttons, choice, disable, follow, put, reset, slider }
   from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
-import { level_line, normal, range, rotated } from "./kit/numbers.js";
+import { plane } from "./kit/plane.js";
+import { normal, range, rotated, short } from "./kit/numbers.js";
 import { path_integral } from "./kit/quadratic.js";
 
 const NAMES = ["hundreds", "tilt", "damping"], MOST = 60;
@@ -44,7 +45,7 @@ function curves(stage) {
     plot.ranges.y = [Math.min(-0.5, Math.min(...values) - 0.1),
                      Math.max(1.5, Math.max(...values) + 0.4)];
     plot.ground(ticks, range(9).map((i) => i - 2).filter((i) => i > plot.ranges.y[0]
-      && i < plot.ranges.y[1]).map((i) => [i, String(Number((10 ** i).toPrecision(1)))]));
+      && i < plot.ranges.y[1]).map((i) => [i, short(10 ** i, 1)]));
     const trace = (averages) => averages.map((v, i) => [Math.log10(i + 1), tenfold(v)])
       .filter((_, i) => i < 200 || i % 10 === 9);
     plot.line([[0, 0], [4, 0]], { "stroke-dasharray": "5 5", "stroke-width": 1.5 });
@@ -63,12 +64,11 @@ function curves(stage) {
   };
 }
 
-function plane(panel) {
-  const plot = axes(panel, { x: [-5.2, 5.2], y: [-3.2, 3.2], height: 222, margin: [8, 22, 8, 22],
-                             xLabel: "weight 1 →", yLabel: "↑ weight 2" });
+function picture(panel) {
+  const plot = plane(panel, { x: 5.6, y: 3.8 });
   return (H, offsets, worst, words) => {
     plot.clear();
-    for (const value of [1, 4, 9, 16, 25]) plot.level(level_line(H, value));
+    plot.bowl(H, [1, 4, 9, 16, 25]);
     for (const at of offsets.slice(-600)) {
       plot.dot(at, { r: 1.8, fill: "var(--si-muted)", "fill-opacity": 0.6 });
     }
@@ -80,51 +80,67 @@ function plane(panel) {
   };
 }
 
-function render({ model, el }) {
-  const { stage, panel, say, check } = frame(el, {
-    name: "more_starts",
-    question: "Average the importance over many starts. Does it settle?",
-    goal: "Draw until one single start makes up more than a quarter of the mean of the ratios.",
-  });
-  const draw = curves(stage);
+/** Buttons that draw more starts, until there are no more. */
+function drawers(stage, model, check) {
   const row = buttons(stage);
   row.style.margin = "0.6rem 0";
   const more = [[1, "Draw 100 more", { main: true }], [10, "1000 more"]].map(([n, label, look]) =>
     button(row, label, () => put(model, "hundreds", Math.min(model.get("hundreds") + n, MOST)),
            look));
   reset(row, model, NAMES, () => check(null));
-  const map = plane(panel);
+  return () => more.forEach((node) => disable(node, model.get("hundreds") === MOST));
+}
+
+/** All averages over the starts drawn, and the start with the largest ratio. */
+function averages(model) {
+  const count = 100 * model.get("hundreds"), offsets = starts(count);
+  const H = rotated(STEEP, FLAT, model.get("tilt")), half = H[0][0] / 2;
+  const found = running_averages(H, offsets, model.get("damping"));
+  const worst = found.ratios.indexOf(Math.max(...found.ratios));
+  const [a, b] = [found.ratio_of_means.at(-1), found.mean_of_ratios.at(-1)];
+  return { count, offsets, H, half, found, worst: offsets[worst], ratio_of_means: a,
+           mean_of_ratios: b, part: found.ratios[worst] / (b * count) };
+}
+
+function sentence({ count, half, ratio_of_means, mean_of_ratios, part }) {
+  const [a, b] = [ratio_of_means / half, mean_of_ratios / half].map((value) => short(value));
+  return `After ${count} starts the ratio of the means is ${a} times half the curvature, the mean `
+    + `of the ratios ${b} times. `
+    + (part > 0.02 ? "A single start, which hardly had to move weight 1, makes up "
+      + `${Math.round(100 * part)} % of the latter.` : "No single start matters.");
+}
+
+function render({ model, el }) {
+  const { stage, panel, say, check } = frame(el, {
+    name: "more_starts", lines: 6,
+    question: "Average the importance over many starts. Does it settle?",
+    goal: "With tilt and damping as they are, draw until one single start makes up more than a "
+      + "quarter of the mean of the ratios.",
+  });
+  const first = model.get("tilt"), draw = curves(stage);
+  const shown = [drawers(stage, model, check)];
+  const map = picture(panel);
   const fill = bars(panel, [
     { key: "ratio_of_means", label: "ratio of the means", color: "var(--si-green)", mark: "half" },
     { key: "mean_of_ratios", label: "mean of the ratios", color: "var(--si-blue)", mark: "half" },
     { key: "half", label: "▏half of H₁₁", color: "var(--si-grey)" }],
-    { caption: "importance of weight 1", wide: "44%",
-      format: (value) => value.toFixed(value < 100 ? 2 : 0) });
-  const shown = [
-    choice(panel, model, "damping", { label: "damping ξ in the mean of ω / (Δ² + ξ)",
+    { caption: "importance of weight 1", wide: "52%", format: (value) => short(value) });
+  shown.push(
+    choice(panel, model, "damping", { label: "damping ξ in ω / (Δ² + ξ)",
       options: [[0, "none"], [0.01, "0.01"], [0.1, "0.1"], [1, "1"]] }),
     slider(panel, model, "tilt", { label: "tilt of the steep axis", min: 0, max: 90, step: 5,
-      format: (value) => `${value}°`, marks: [[0, "no interaction"], [45, "45°"]] })];
+      format: (value) => `${value}°`, marks: [[0, "no interaction"], [45, "45°"]] }));
   return follow(model, NAMES, () => {
-    const count = 100 * model.get("hundreds"), damping = model.get("damping");
-    const H = rotated(STEEP, FLAT, model.get("tilt")), offsets = starts(count), half = H[0][0] / 2;
-    const found = running_averages(H, offsets, damping);
-    const worst = found.ratios.indexOf(Math.max(...found.ratios));
-    const [a, b] = [found.ratio_of_means.at(-1), found.mean_of_ratios.at(-1)];
-    const part = found.ratios[worst] / (b * count);
-    const words = `After ${count} starts the ratio of the means is ${(a / half).toFixed(2)} times `
-      + `half the curvature, the mean of the ratios `
-      + `${(b / half).toFixed(b < 100 * half ? 2 : 0)} times. A single start, which hardly had to `
-      + `move weight 1, makes up ${Math.round(100 * part)} % of the latter.`;
+    const all = averages(model), { found, half, count, ratio_of_means, mean_of_ratios } = all;
+    const words = sentence(all);
     shown.forEach((show) => show());
-    more.forEach((node) => disable(node, model.get("hundreds") === MOST));
-    fill({ ratio_of_means: a, mean_of_ratios: b, half }, 1.05 * Math.max(a, b, half));
-    say(part > 0.02 ? words : words.replace(/ A single.*/, " No single start matters."));
-    check(part > 0.25);
+    fill({ ratio_of_means, mean_of_ratios, half }, 3.2 * half); // beyond that, an arrow
+    say(words);
+    check(all.part > 0.25 && model.get("damping") === 0 && model.get("tilt") === first);
     draw(found, half, "Two running averages against the number of starts, and a dashed line at "
       + `half the curvature. ${words}`);
-    map(H, offsets, offsets[worst], `Level lines of the bowl, and ${Math.min(count, 600)} of the `
-      + "starts; the one with the largest ratio lies close to the vertical axis.");
+    map(all.H, all.offsets, all.worst, `Level lines of the bowl, and ${Math.min(count, 600)} of `
+      + "the starts; the one with the largest ratio lies close to the vertical axis.");
   });
 }
 

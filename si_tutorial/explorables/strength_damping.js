@@ -2,12 +2,12 @@
 
 import { frame } from "./kit/look.js";
 import { buttons, follow, reset, slider } from "./kit/controls.js";
-import { range } from "./kit/numbers.js";
+import { power_of_ten, range, short } from "./kit/numbers.js";
 import { accuracies, banded, just_learned, matrix, seen } from "./kit/results.js";
 
 const NAMES = ["log_strength", "log_damping"], CROSS = { log_strength: 0, log_damping: -3 };
 const LIMITS = { log_strength: [-3, 4], log_damping: [-6, 0] };
-const plain = (power) => String(Number((10 ** power).toPrecision(1)));
+const plain = (power) => short(10 ** power, 1);
 const near = (value, power) => value > 0 && Math.abs(Math.log10(value) - power) < 0.01;
 
 const found = (runs, log_strength, log_damping) => runs.find((run) =>
@@ -21,23 +21,27 @@ const along = (runs, name) => range(LIMITS[name][1] - LIMITS[name][0] + 1)
                    just_learned(run.accuracy)]] : [];
   });
 
-function curve(panel, name, label) {
+function curve(panel, name, label, held) {
   const [low, high] = LIMITS[name];
   const ticks = range(high - low + 1).map((i) => low + i)
     .filter((p) => (p - low) % 2 === 0 || high - low < 7)
-    .map((p) => [p, p < -2 ? `10⁻${"⁰¹²³⁴⁵⁶"[-p]}` : plain(p)]);
+    .map((p) => [p, p < -3 ? power_of_ten(p) : plain(p)]);
   const plot = accuracies(panel, { x: [low - 0.3, high + 0.3], xTicks: ticks, xLabel: label,
-                                   yLabel: "all tasks at the end; dashed: just learned",
-                                   height: 178 });
+                                   yLabel: `mean accuracy, ${held}`, height: 190 });
   return (runs, power, active) => {
     const points = along(runs, name);
     plot.fit(Math.min(...points.flatMap((p) => [p[2], p[4]])));
-    plot.svg.style.opacity = active ? 1 : 0.45;
     banded(plot, points, "var(--si-blue)");
     plot.line(points.map(([p, , , , learned]) => [p, learned]),
               { stroke: "var(--si-orange)", "stroke-width": 2.5, "stroke-dasharray": "6 5" });
+    const gap = ([, mean, , , learned]) => learned - mean;
+    const widest = points.reduce((a, b) => (gap(b) > gap(a) ? b : a));
+    const left = widest[0] < (low + high) / 2;
+    const corner = [left ? high + 0.3 : low - 0.3, plot.ranges.y[0]];
+    ["dashed: just learned", "solid: at the end"].forEach((words, i) =>
+      plot.text(corner, words, { dy: -22 + 17 * i, anchor: left ? "end" : "start" }));
     const here = points.find(([p]) => p === power);
-    if (here) {
+    if (active && here) { // only then is the run that is shown one of this curve
       plot.line([[power, 0], [power, 110]], { "stroke-dasharray": "3 4", "stroke-width": 1.5 });
       plot.dot(here, { r: 7.5, fill: "var(--si-blue)", stroke: "var(--si-back)",
                        "stroke-width": 2 });
@@ -61,7 +65,7 @@ function sentence(run, best) {
 
 function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
-    name: "strength_damping",
+    name: "strength_damping", lines: 7,
     question: "How strong, how damped? SI on split MNIST, from runs that were really made.",
     goal: "Find the setting with the best mean accuracy after the last task.",
   });
@@ -69,10 +73,10 @@ function render({ model, el }) {
   const shown = [
     slider(panel, model, "log_strength", { label: "strength c", min: -3, max: 4, step: 1,
       format: plain, marks: [[-3, "weak"], [0, "1"], [4, "strong"]] })];
-  const strengths = curve(panel, "log_strength", "strength c");
+  const strengths = curve(panel, "log_strength", "strength c", "ξ = 0.001");
   shown.push(slider(panel, model, "log_damping", { label: "damping ξ", min: -6, max: 0, step: 1,
     format: plain, marks: [[-3, "0.001"], [0, "1"]] }));
-  const dampings = curve(panel, "log_damping", "damping ξ");
+  const dampings = curve(panel, "log_damping", "damping ξ", "c = 1");
   reset(buttons(panel), model, NAMES, () => check(null));
   let last = { log_strength: model.get("log_strength"), log_damping: model.get("log_damping") };
   const update = () => {

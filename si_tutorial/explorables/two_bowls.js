@@ -2,8 +2,8 @@
 
 import { animate, frame } from "./kit/look.js";
 import { bars, button, buttons, follow, put, reset, slider } from "./kit/controls.js";
-import { axes } from "./kit/axes.js";
-import { level_line, range, rotated } from "./kit/numbers.js";
+import { plane } from "./kit/plane.js";
+import { range, rotated } from "./kit/numbers.js";
 import { gradient_flow, loss } from "./kit/quadratic.js";
 
 const START = [-1.9, -2.1];
@@ -25,27 +25,22 @@ function way(from, { at, H }, share) {
 }
 
 function picture(stage, model) {
-  const plot = axes(stage, { x: [-2.8, 2.8], y: [-2.8, 2.8], margin: [8, 24, 8, 24],
-                             xLabel: "weight 1 →", yLabel: "↑ weight 2" });
+  const plot = plane(stage);
   const place = ["a", "b"].map((t) => plot.handle({
     label: `minimum of task ${t.toUpperCase()}`, color: COLOR[t],
     move(x, y) { put(model, `${t}_x`, x); put(model, `${t}_y`, y); } }));
   return ({ a, b, first, second, now }, words) => {
     plot.clear();
     for (const [t, bowl] of [["a", a], ["b", b]]) {
-      for (const value of [0.15, 0.6, 1.4, 2.6]) {
-        plot.line(level_line(bowl.H, value, bowl.at),
-                  { stroke: COLOR[t], "stroke-width": 1.3, "stroke-opacity": 0.55 });
-      }
+      plot.bowl(bowl.H, [0.15, 0.6, 1.4, 2.6], { at: bowl.at, color: COLOR[t] });
     }
     plot.line(first, { stroke: COLOR.a, "stroke-width": 4 });
     plot.line(second, { stroke: COLOR.b, "stroke-width": 4 });
     plot.dot(START, { r: 4 });
     plot.text(START, "start", { dx: 10, dy: 5, anchor: "start" });
-    plot.dot(now, { r: 13, fill: "none", stroke: "currentColor", "stroke-width": 2.5 });
-    for (const [t, { at }] of [["A", a], ["B", b]]) {
-      plot.text(at, t, { dy: at[1] > 2.1 ? 32 : -18, "font-weight": 700 });
-    }
+    plot.ring(now);
+    plot.name(a.at, "A", { bold: true });
+    plot.name(b.at, "B", { bold: true });
     place[0](a.at);
     place[1](b.at);
     plot.describe(words);
@@ -64,6 +59,30 @@ function sentence(time, costs, apart) {
     + `${apart.toFixed(1)} apart.`;
 }
 
+/** Both bowls, the ways into them so far, and what the losses are and how large they can get. */
+function trained(model) {
+  const [a, b, time] = [task(model, "a"), task(model, "b"), model.get("time")];
+  const first = way(START, a, time), second = time > 1 ? way(a.at, b, time - 1) : [];
+  const now = [...first, ...second].at(-1), both = (p) => [loss(p, a.H, a.at), loss(p, b.H, b.at)];
+  const everywhere = [START, ...way(START, a, 1), ...way(a.at, b, 1)];
+  return { a, b, first, second, now, time, costs: both(now),
+           most: Math.max(...everywhere.flatMap(both)),
+           apart: Math.hypot(a.at[0] - b.at[0], a.at[1] - b.at[1]) };
+}
+
+/** Sliders for the training and the shapes of the bowls. */
+function sliders(panel, more, model) {
+  const training = slider(panel, model, "time", {
+    label: "training", min: 0, max: 2, step: 0.01,
+    format: (t) => (t <= 1 ? `A, ${Math.round(100 * t)} %` : `B, ${Math.round(100 * (t - 1))} %`),
+    marks: [[0, "start"], [1, "A learned"], [2, "B learned"]] });
+  return [training, ...["a", "b"].flatMap((t) => [
+    slider(more, model, `stretch_${t}`, { label: `bowl ${t.toUpperCase()}: stretched by`, min: 1,
+      max: 10, step: 0.5, format: (value) => (value === 1 ? "1 (round)" : String(value)) }),
+    slider(more, model, `valley_${t}`, { label: `bowl ${t.toUpperCase()}: direction of its valley`,
+      min: 0, max: 180, step: 1, format: (value) => `${value}°` })])];
+}
+
 function render({ model, el }) {
   const { stage, panel, more, say, check } = frame(el, {
     name: "two_bowls",
@@ -79,37 +98,20 @@ function render({ model, el }) {
   const row = buttons(panel);
   button(row, "Learn A", train(0, 1));
   button(row, "Then learn B", train(1, 2), { main: true });
-  const shown = [slider(panel, model, "time", {
-    label: "training", min: 0, max: 2, step: 0.01,
-    format: (t) => (t <= 1 ? `A, ${Math.round(100 * t)} %` : `B, ${Math.round(100 * (t - 1))} %`),
-    marks: [[0, "start"], [1, "A learned"], [2, "B learned"]] })];
+  const shown = sliders(panel, more, model);
   const fill = bars(panel, [{ key: "a", label: "loss of A", color: COLOR.a },
                             { key: "b", label: "loss of B", color: COLOR.b }],
                     { caption: "losses of the two tasks", format: (value) => value.toFixed(2) });
-  for (const t of ["a", "b"]) {
-    const name = t.toUpperCase();
-    shown.push(
-      slider(more, model, `stretch_${t}`, { label: `bowl ${name}: stretched by`, min: 1, max: 10,
-        step: 0.5, format: (value) => (value === 1 ? "1 (round)" : String(value)) }),
-      slider(more, model, `valley_${t}`, { label: `bowl ${name}: direction of its valley`,
-        min: 0, max: 180, step: 1, format: (value) => `${value}°` }));
-  }
   reset(buttons(panel), model, NAMES, () => { stop(); check(null); });
   const end = follow(model, NAMES, () => {
-    const [a, b, time] = [task(model, "a"), task(model, "b"), model.get("time")];
-    const first = way(START, a, time), second = time > 1 ? way(a.at, b, time - 1) : [];
-    const now = [...first, ...second].at(-1);
-    const costs = [loss(now, a.H, a.at), loss(now, b.H, b.at)];
-    const everywhere = [START, ...way(START, a, 1), ...way(a.at, b, 1)];
-    const most = Math.max(...everywhere.flatMap((p) => [loss(p, a.H, a.at), loss(p, b.H, b.at)]));
-    const apart = Math.hypot(a.at[0] - b.at[0], a.at[1] - b.at[1]);
+    const found = trained(model), { costs, time, apart } = found;
     const words = sentence(time, costs, apart);
     shown.forEach((show) => show());
-    fill({ a: costs[0], b: costs[1] }, most);
+    fill({ a: costs[0], b: costs[1] }, found.most);
     say(words);
     check(time === 2 && costs[0] < 0.5 && apart >= 2);
-    draw({ a, b, first, second, now }, "Level lines of two bowls, blue for task A and orange for "
-      + `task B, and the way of the weights from the start to A and on to B. ${words}`);
+    draw(found, "Level lines of two bowls, blue for task A and orange for task B, and the way of "
+      + `the weights from the start to A and on to B. ${words}`);
   });
   return () => { stop(); end(); };
 }

@@ -4,6 +4,7 @@ import os
 import shutil
 
 import pytest
+from live_figures import PAGE, make
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -36,3 +37,19 @@ def look(request, browser):
     page.on("request", lambda request: page.requests.append(request.url))
     yield page
     context.close()
+
+
+@pytest.fixture
+def opened(look, tmp_path):
+    """Opens the named figure twice on one page, from disk, all unfolded; returns both."""
+    def go(name, **traits):
+        page = tmp_path / f"{name}.html"
+        page.write_text(PAGE.format(make(name, **traits).static() + make(name, **traits).static()),
+                        encoding="utf-8")
+        look.goto(page.as_uri())
+        figures = look.locator(f"[data-figure={name}]")
+        figures.nth(1).locator(".si-fig").wait_for()
+        for fold in look.locator("summary").all():
+            fold.press("Enter")
+        return figures.nth(0), figures.nth(1)
+    return go

@@ -130,3 +130,9 @@ def test_tasks_under_a_penalty(js, tasks, memory):
     got = js("last_penalty.js", "after_tasks", hessians, minima, memory)
     for name, value in mathematics.after_tasks(hessians, minima, memory).items():
         same(got[name], value)
+
+
+def test_numbers_are_told_without_powers_of_ten_where_readers_need_none(js):
+    told = {0.001: "0.001", 0.00999: "0.01", 1.0: "1", 99.99: "100", 858.86: "860", 0: "0",
+            10_000: "10000", -858.86: "−860", 1e-6: "10⁻⁶", -3e7: "−3 · 10⁷"}
+    assert {value: js("kit/numbers.js", "short", value, 2) for value in told} == told

@@ -2,10 +2,12 @@
 
 import { make, set } from "./dom.js";
 
+const pen = document.createElement("canvas").getContext("2d"); // knows how long words are
+
 /**
  * A plot of `width` × `height` units with data ranges `x` and `y`. Lines and shapes are cut off at
- * its frame; words stand over it. `clear()` empties it but for the handles. Ticks are
- * `[value, text]` pairs; `margin` is [left, top, right, bottom].
+ * its frame; words stand over it, within the frame from side to side. `clear()` empties it but for
+ * the handles. Ticks are `[value, text]` pairs; `margin` is [left, top, right, bottom].
  */
 export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26, 12, 26],
                                xLabel, yLabel, xTicks = [], yTicks = [], grid = false }) {
@@ -16,7 +18,7 @@ export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26
   const inside = make(svg, "svg", { class: "si-inside", x: left, y: top, width: w, height: h,
                                     viewBox: `${left} ${top} ${w} ${h}`, "aria-hidden": "true",
                                     style: `width: ${w}px; height: ${h}px` });
-  const over = make(svg, "g", { "aria-hidden": "true" });
+  const over = make(svg, "g", { class: "si-words", "aria-hidden": "true" });
   const hold = make(svg, "g");
   const plot = { svg, inside, over, ranges: { x, y } };
   const share = (value, [low, high]) => (value - low) / (high - low);
@@ -24,9 +26,9 @@ export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26
   plot.Y = (value) => top + h - h * share(value, plot.ranges.y);
   const pair = ([a, b]) => `${plot.X(a).toFixed(2)},${plot.Y(b).toFixed(2)}`;
 
-  plot.ground = (xAt = xTicks, yAt = yTicks) => {
+  plot.ground = (xAt = xTicks, yAt = yTicks, label = yLabel) => {
     ground.replaceChildren();
-    make(ground, "rect", { x: left, y: top, width: w, height: h, fill: "none",
+    make(ground, "rect", { class: "si-frame", x: left, y: top, width: w, height: h, fill: "none",
                            stroke: "var(--si-line)" });
     for (const [value, text] of xAt) {
       if (grid) rule(ground, plot.X(value), top, plot.X(value), top + h);
@@ -37,7 +39,7 @@ export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26
       make(ground, "text", { x: left - 5, y: plot.Y(value) + 4.5, "text-anchor": "end" }, text);
     }
     if (xLabel) make(ground, "text", { x: left + w, y: height - 5, "text-anchor": "end" }, xLabel);
-    if (yLabel) make(ground, "text", { x: Math.min(left, 6), y: 15 }, yLabel);
+    if (label) make(ground, "text", { x: Math.min(left, 6), y: 15 }, label);
   };
   const rule = (group, x1, y1, x2, y2) =>
     make(group, "line", { x1, y1, x2, y2, stroke: "var(--si-faint)" });
@@ -53,6 +55,9 @@ export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26
     points: points.map(pair).join(" "), stroke: "none", ...style });
   plot.dot = ([a, b], style = {}) => make(inside, "circle", {
     cx: plot.X(a), cy: plot.Y(b), r: 5, fill: "currentColor", ...style });
+  /** A place that is looked for: a ring, which no handle within it hides. */
+  plot.ring = (at) => plot.dot(at, { r: 13, fill: "none", stroke: "currentColor",
+                                     "stroke-width": 2.5 });
   plot.cross = ([a, b], style = {}) => make(inside, "path", {
     d: `M${plot.X(a) - 5},${plot.Y(b)}h10M${plot.X(a)},${plot.Y(b) - 5}v10`, fill: "none",
     stroke: "currentColor", "stroke-width": 2.5, ...style });
@@ -60,12 +65,18 @@ export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26
     x: Math.min(plot.X(x0), plot.X(x1)), y: Math.min(plot.Y(y0), plot.Y(y1)),
     width: Math.abs(plot.X(x1) - plot.X(x0)), height: Math.abs(plot.Y(y1) - plot.Y(y0)),
     ...style });
-  /** Words at a place, moved by [dx, dy] units and kept within the picture. */
-  plot.text = ([a, b], words, { dx = 0, dy = 0, anchor = "middle", ...style } = {}) => {
-    const node = make(over, "text", { "text-anchor": anchor, ...style }, words);
-    const long = 6.9 * words.length, before = { start: 0, middle: long / 2, end: long }[anchor];
-    const place = Math.min(Math.max(plot.X(a) + dx, before + 2), width - (long - before) - 2);
-    return set(node, { x: place, y: Math.min(Math.max(plot.Y(b) + dy, 14), height - 4) });
+  /** Words at a place, moved by [dx, dy] units and kept within the frame, or below it. */
+  plot.text = ([a, b], words, { dx = 0, dy = 0, anchor = "middle", bold = false } = {}) => {
+    const node = make(over, "text", { "text-anchor": anchor,
+                                      style: bold && "font-weight: 700" }, words);
+    const size = parseFloat(getComputedStyle(node).fontSize) || 14; // a node apart has no style
+    pen.font = `${bold ? 700 : 400} ${size}px system-ui, sans-serif`;
+    const long = pen.measureText(words).width;
+    const before = { start: 0, middle: long / 2, end: long }[anchor];
+    const x = Math.max(Math.min(plot.X(a) + dx, left + w - (long - before) - 4), left + before + 4);
+    const y = plot.Y(b) + dy, below = y > top + h + 0.8 * size;
+    return set(node, { x, y: below ? Math.min(y, height - 4)
+      : Math.min(Math.max(y, top + size), top + h - 5) });
   };
   plot.handle = (options) => handle(svg, hold, plot, options);
   plot.describe = (words) => svg.setAttribute("aria-label", words);
@@ -89,10 +100,7 @@ function handle(svg, hold, plot,
   let at = [0, 0];
   const clamp = (value) => Math.min(Math.max(value, reach[0]), reach[1]);
   const go = (a, b) => move(clamp(a), clamp(b));
-  group.addEventListener("pointerdown", (event) => {
-    group.setPointerCapture(event.pointerId);
-    group.focus({ preventScroll: true });
-  });
+  group.addEventListener("pointerdown", (event) => group.setPointerCapture(event.pointerId));
   group.addEventListener("pointermove", (event) => {
     if (!group.hasPointerCapture(event.pointerId)) return;
     const spot = new DOMPoint(event.clientX, event.clientY)

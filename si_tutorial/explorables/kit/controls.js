@@ -18,7 +18,7 @@ export function follow(model, names, update) {
 
 /**
  * A slider with its name, a readout (`format(value)`) and marks: `[value, text]` pairs, buttons
- * under the place they set. Returns what shows the trait's present value.
+ * with a notch under the place they set. Returns what shows the trait's present value.
  */
 export function slider(parent, model, name,
                        { label, min, max, step, format = String, marks = [] }) {
@@ -27,22 +27,23 @@ export function slider(parent, model, name,
   const row = make(named, "span", { class: "si-row" });
   make(row, "span", {}, label);
   const readout = make(row, "output");
+  const share = (value) => (value - min) / (max - min);
   const input = make(named, "input", { type: "range", name, min, max, step, "aria-label": label });
   input.addEventListener("input", () => put(model, name, Number(input.value)));
   if (marks.length) {
     const line = make(box, "div", { class: "si-marks" });
     for (const [value, text] of marks) {
-      const share = (value - min) / (max - min);
-      const pull = share < 0.12 ? "-8px" : share > 0.88 ? "calc(-100% + 8px)" : "-50%";
-      const mark = make(line, "button", {
-        type: "button", "aria-label": `${label}: ${text}`,
-        style: `left: calc((100% - 16px) * ${share} + 8px); --si-pull: ${pull}` }, text);
+      const style = `--si-share: ${share(value)}`;
+      make(line, "i", { style });
+      const mark = make(line, "button", { type: "button", "aria-label": `${label}: ${text}`,
+                                          style }, text);
       mark.addEventListener("click", () => put(model, name, value));
     }
   }
   return () => {
     const value = model.get(name);
     input.value = value;
+    input.style.setProperty("--si-share", share(value));
     readout.textContent = format(value);
     input.setAttribute("aria-valuetext", format(value));
   };
@@ -99,8 +100,8 @@ export function reset(parent, model, names, after = () => {}) {
 /**
  * Numbers with bars beside them. `rows` are `{ key, label, color, mark }`; the returned function
  * takes `{ key: value }`, the largest value that fits, and the smallest (0, or below for
- * negative ones). A row with a `mark` draws a line at that key's value; `wide` is the width of the
- * column of labels.
+ * negative ones); a longer bar ends in an arrow. A row with a `mark` draws a line at that key's
+ * value; `wide` is the width of the column of labels.
  */
 export function bars(parent, rows,
                      { format = (value) => value.toFixed(3), caption, wide } = {}) {
@@ -122,6 +123,7 @@ export function bars(parent, rows,
       const [from, to] = [share(0), share(values[key])].sort((a, b) => a - b);
       bar.style.left = `${from}%`;
       bar.style.width = `${to - from}%`;
+      bar.classList.toggle("si-beyond", values[key] > max);
       zero.style.cssText = min < 0 ? `left: ${share(0)}%` : "display: none";
       if (line) line.style.left = `calc(${share(values[mark])}% - 1px)`;
       number.textContent = format(values[key], key).replace("-", "−");

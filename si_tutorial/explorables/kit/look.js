@@ -2,6 +2,9 @@
 
 import { make } from "./dom.js";
 
+const THUMB = `box-sizing: border-box; width: 16px; height: 16px; border-radius: 50%;
+  border: 1px solid var(--si-back); background: var(--si-blue);`;
+
 const STYLE = `
 .si-fig {
   --si-text: var(--pst-color-text-base, var(--jp-content-font-color1, CanvasText));
@@ -27,17 +30,25 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 .si-fig *, .si-fig *::before { box-sizing: border-box; }
 .si-fig p { margin: 0; }
 .si-fig .si-question { font-size: 1.12rem; font-weight: 600; line-height: 1.3; }
-.si-fig .si-goal { margin: .3rem 0 .8rem; color: var(--si-muted); }
-.si-fig .si-goal::before { content: "◎ "; color: var(--si-blue); font-weight: 700; }
-.si-fig .si-goal[data-reached="true"] { color: var(--si-text); }
-.si-fig .si-goal[data-reached="true"]::before { content: "✓ "; color: var(--si-green); }
+.si-fig .si-goal { margin: .3rem -.4rem .8rem; padding: .1rem .4rem; border-radius: 6px;
+  display: flex; gap: .35rem; color: var(--si-muted); }
+.si-fig .si-goal::before { content: "◎"; flex: none; width: 1em; color: var(--si-blue);
+  font-weight: 700; }
+.si-fig .si-goal[data-reached="true"] { color: var(--si-text);
+  background: color-mix(in srgb, var(--si-green) 20%, transparent); }
+.si-fig .si-goal[data-reached="true"]::before { content: "✓"; color: var(--si-text); }
+.si-fig .si-heard { position: absolute; width: 1px; height: 1px; overflow: hidden;
+  clip-path: inset(50%); white-space: nowrap; }
 .si-fig .si-body { display: grid; gap: .8rem 1.6rem; grid-template-columns: minmax(0, 1fr); }
 .si-fig .si-stage, .si-fig .si-panel { min-width: 0; }
 .si-fig .si-more { display: grid; gap: .7rem 1.6rem; margin-top: .8rem;
   grid-template-columns: repeat(auto-fit, minmax(min(15rem, 100%), 1fr)); }
 .si-fig .si-more:empty { display: none; }
+.si-fig details { grid-column: 1 / -1; }
+.si-fig summary { width: fit-content; cursor: pointer; }
 .si-fig .si-panel { display: flex; flex-direction: column; gap: .7rem; }
-.si-fig .si-said { min-height: 2.9em; padding: .5rem .75rem; border-radius: 6px;
+.si-fig .si-said { min-height: calc(1.45em * var(--si-lines) + 1rem); padding: .5rem .75rem;
+  border-radius: 6px;
   background: var(--si-faint); border-left: 4px solid var(--si-blue); }
 @container (min-width: 640px) {
   .si-fig .si-body { grid-template-columns: minmax(0, 11fr) minmax(0, 9fr);
@@ -54,8 +65,8 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 .si-fig svg .si-handle { cursor: grab; touch-action: none; }
 .si-fig svg .si-handle:active { cursor: grabbing; }
 .si-fig svg .si-grip { stroke: var(--si-back); stroke-width: 2.5; }
-.si-fig svg .si-handle:focus-visible { outline: 2px solid var(--si-blue); outline-offset: 1px; }
-.si-fig svg .si-handle:focus:not(:focus-visible) { outline: none; }
+.si-fig svg .si-handle:focus { outline: none; }
+.si-fig svg .si-handle:focus-visible { outline: 2px solid transparent; } /* high contrast's own */
 .si-fig svg .si-handle:focus-visible .si-halo { stroke: var(--si-text); stroke-width: 2.5; }
 .si-fig :is(input, button, summary):focus-visible { outline: 3px solid var(--si-blue);
   outline-offset: 2px; }
@@ -63,11 +74,21 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 .si-fig .si-row { display: flex; justify-content: space-between; gap: 1rem; }
 .si-fig .si-row output { font-variant-numeric: tabular-nums; font-weight: 600;
   white-space: nowrap; }
-.si-fig input[type=range] { display: block; width: 100%; height: 1.6rem; margin: 0;
-  accent-color: var(--si-blue); cursor: pointer; touch-action: pan-y; }
-.si-fig .si-marks { position: relative; height: 1.7rem; }
-.si-fig .si-marks button { position: absolute; transform: translateX(var(--si-pull, -50%));
-  white-space: nowrap; }
+.si-fig input[type=range] { appearance: none; display: block; width: 100%; height: 1.6rem;
+  margin: 0; padding: 0; border: 0; border-radius: 3px; cursor: pointer; touch-action: pan-y;
+  --si-done: calc(8px + (100% - 16px) * var(--si-share, 0));
+  background: linear-gradient(var(--si-blue) 0 0) 0 50% / var(--si-done) 6px no-repeat,
+    linear-gradient(var(--si-line) 0 0) 0 50% / 100% 6px no-repeat; }
+.si-fig input[type=range]::-webkit-slider-thumb { appearance: none; ${THUMB} }
+.si-fig input[type=range]::-moz-range-thumb { ${THUMB} }
+/* a mark stands in the middle under the thumb, or as near as it fits; its notch is exact */
+.si-fig .si-marks { position: relative; height: 1.9rem; container-type: inline-size; }
+.si-fig .si-marks > * { --at: calc(8px + (100cqw - 16px) * var(--si-share));
+  position: absolute; left: var(--at); white-space: nowrap; }
+.si-fig .si-marks button { top: .2rem;
+  translate: calc(-1 * clamp(100% - 100cqw + var(--at), 50%, var(--at))); }
+.si-fig .si-marks i { top: -.2rem; margin-left: -1px; width: 2px; height: .35rem;
+  background: var(--si-muted); }
 .si-fig button, .si-fig .si-choice label { font: inherit; font-size: .86rem; line-height: 1.2;
   color: var(--si-text); background: var(--si-faint); border: 1px solid var(--si-line);
   border-radius: 6px; padding: .3rem .6rem; cursor: pointer; }
@@ -98,6 +119,8 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 .si-fig table.si-bars th { width: var(--si-label, 38%); }
 .si-fig .si-track { position: relative; height: .95rem; background: var(--si-faint);
   border-radius: 3px; overflow: hidden; }
+.si-fig .si-track .si-beyond { clip-path: polygon(0 0, calc(100% - 14px) 0, 100% 50%,
+  calc(100% - 14px) 100%, 0 100%); }
 .si-fig .si-track span { position: absolute; top: 0; bottom: 0; border-radius: 3px;
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .si-fig .si-track i { position: absolute; top: 0; bottom: 0; width: 2px;
@@ -112,10 +135,10 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 
 /**
  * The frame of a figure: question and target above, drawing (`stage`), controls (`panel`, and
- * `more` below both), and a sentence that says what is seen. `check(true)` ticks the target off; it
- * stays so until `check(null)`.
+ * `more` below both), and a sentence that says what is seen, with room for `lines` of a phone so
+ * that nothing below moves. `check(true)` ticks the target off; it stays so until `check(null)`.
  */
-export function frame(el, { name, question, goal }) {
+export function frame(el, { name, question, goal, lines = 4 }) {
   el.classList.add("si-explorable");
   el.dataset.figure = name;
   const root = make(el, "section", { class: "si-fig", "aria-label": question,
@@ -126,10 +149,13 @@ export function frame(el, { name, question, goal }) {
   make(root, "style", {}, STYLE);
   make(root, "p", { class: "si-question" }, question);
   const target = goal && make(root, "p",
-    { class: "si-goal", "aria-live": "polite", "data-reached": "false" }, goal);
+    { class: "si-goal", "aria-live": "polite", "data-reached": "false" });
+  const reachedWord = target && make(target, "span", { class: "si-heard" });
+  if (target) make(target, "span", {}, goal);
   const body = make(root, "div", { class: "si-body" });
   const stage = make(body, "div", { class: "si-stage" });
-  const said = make(body, "p", { class: "si-said", "aria-live": "polite" });
+  const said = make(body, "p", { class: "si-said", "aria-live": "polite",
+                                 style: `--si-lines: ${lines}` });
   const panel = make(body, "div", { class: "si-panel" });
   const more = make(root, "div", { class: "si-more" });
   let rest = 0; // while words still change, a screen reader waits for the last ones
@@ -145,7 +171,7 @@ export function frame(el, { name, question, goal }) {
     check(reached) {
       if (!target || !(reached || reached === null)) return;
       target.dataset.reached = String(Boolean(reached));
-      target.textContent = reached ? `Reached: ${goal}` : goal;
+      reachedWord.textContent = reached ? "Reached:" : "";
     },
   };
 }
