@@ -10,16 +10,23 @@ from bs4 import BeautifulSoup
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = re.compile(r"mathjax|window\.MathJax|book\.js")  # of the scripts of a page's head
 REFERS = ("for", "headers", "aria-labelledby", "aria-describedby", "aria-controls")
+FOLDED_CODE = "details.hide, details details:has(.highlight-text)"  # also the equations' tests
+LEFT_OUT = ("What is folded on the pages is open here, except for code: that of imports, figures, "
+            "tables and checks, and of the equations’ tests, is on the pages and in the notebooks.")
 STYLE = """
 .bd-article { max-width: none; }
 .bd-article > .page { break-before: page; }
 .front { display: flex; flex-direction: column; gap: 1rem; }
-.front h1 { font-size: 3rem; margin: 30vh 0 0; }
-.contents { break-before: page; }
-.contents p { font-weight: 600; margin: 0.8rem 0 0; }
-.contents ul { list-style: none; margin: 0; padding: 0; }
+.bd-article .front h1 { font-size: 3rem; margin: 30vh 0 0; }
+.all-pages { break-before: page; }
+.all-pages p { font-weight: 600; margin: 0.8rem 0 0; }
+.all-pages ul { list-style: none; margin: 0; padding: 0; }
+.bd-article h1 { display: block !important; font-size: 1.5rem; }
+.bd-article h2 { font-size: 1.25rem; }
+.bd-article h3 { font-size: 1.1rem; }
 .headerlink, .copybtn, .toggle-button, .to-notation, .prev-next-area { display: none !important; }
-h1, h2, h3, h4 { break-after: avoid; }
+h1, h2, h3, h4 { break-after: avoid; overflow: clip; }  /* clipped, or a bookmark has it twice */
+* { box-shadow: none !important; }
 p, li { orphans: 3; widows: 3; }
 """
 
@@ -52,6 +59,8 @@ def article(html: str, page: str, pages: set[str]):
     for script in found.find_all("script"):
         if script.get("type") != "module":  # those draw the live figures
             script.decompose()
+    for code in found.select(FOLDED_CODE):
+        code.decompose()
     for fold in found.find_all("details"):
         fold["open"] = ""
     for answer in found.select(".dropdown, .toggle"):
@@ -92,6 +101,6 @@ def one_page(html: Path) -> str:
     return (f'<!DOCTYPE html><html lang="en" data-theme="light" data-mode="light"><head>{head}'
             f"<title>{title}</title><style>{STYLE}</style></head><body><main class='bd-main'>"
             f"<div class='bd-content'><article class='bd-article'>"
-            f"<div class='front'><h1>{title}</h1><p>{edition}</p></div>"
-            f"<nav class='contents' aria-label='Contents'><h2>Contents</h2>{contents}</nav>{body}"
+            f"<div class='front'><h1>{title}</h1><p>{edition}</p><p>{LEFT_OUT}</p></div>"
+            f"<nav class='all-pages' aria-label='Contents'><h2>Contents</h2>{contents}</nav>{body}"
             "</article></div></main></body></html>")

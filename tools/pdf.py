@@ -17,6 +17,7 @@ HTML = ROOT / "_build" / "html"
 COPY = ROOT / "build" / "pdf"
 NAME = "synaptic-intelligence.pdf"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+FOOT = re.compile(r'(<div class="extra_footer">\s*)(?:<a class="pdf".*?</a> )?')
 WIDTH = 718  # CSS pixels between the margins of an A4 page
 MARGINS = {"top": "12mm", "bottom": "17mm", "left": "10mm", "right": "10mm"}
 FOOTER = """<div style="width: 100%; text-align: center; font: 8pt sans-serif; color: #444">
@@ -30,8 +31,9 @@ READY = """async () => {
     throw new Error(`no picture: ${image.src.slice(0, 80)}`); })));
 }"""
 CUT = """() => {
-  const text = document.querySelector(".bd-article"), right = text.getBoundingClientRect().right + 1;
-  const name = (e) => `${e.closest(".page, .front, .contents").id} ${e.tagName.toLowerCase()} `
+  const text = document.querySelector(".bd-article");
+  const right = text.getBoundingClientRect().right + 1;
+  const name = (e) => `${e.closest(".page, .front, .all-pages").id} ${e.tagName.toLowerCase()} `
     + `“${e.textContent.trim().replace(/\\s+/g, " ").slice(0, 60)}”`;
   const part = "pre, table, img, canvas, svg, figure, mjx-container, p, li, dt, dd";
   return [...text.querySelectorAll(part)].filter((e) => e.checkVisibility() && !e.closest("svg svg")
@@ -59,8 +61,7 @@ def link(html: Path):
         text = path.read_text(encoding="utf-8")
         up = "../" * (len(path.relative_to(html).parts) - 1)
         words = f'<a class="pdf" href="{up}{NAME}">The whole book as a PDF.</a> '
-        path.write_text(re.sub(r'(<div class="extra_footer">\s*)(?:<a class="pdf".*?</a> )?',
-                               lambda found: found[1] + words, text), encoding="utf-8")
+        path.write_text(FOOT.sub(rf"\g<1>{words}", text), encoding="utf-8")
 
 
 def main() -> int:
