@@ -92,7 +92,7 @@ def one_page(html: Path) -> str:
              for page in pages}
     edition = first.select_one(".extra_footer").get_text(" ", strip=True)
     title = first.select_one("meta[property='og:site_name']")["content"]
-    head = "".join(str(node) for node in first.head.contents)
+    head = first.head.decode_contents()
     contents = "".join(
         f"<p>{caption}</p><ul>" + "".join(
             f'<li><a href="#{anchor(page)}">{texts[page].h1.get_text().rstrip("#")}</a></li>'

@@ -24,9 +24,14 @@ FOOTER = """<div style="width: 100%; text-align: center; font: 8pt sans-serif; c
 <span class="pageNumber"></span></div>"""
 READY = """async () => {
   await MathJax.startup.promise;
-  const drawn = () => [...document.querySelectorAll("div[id].si-explorable")].every(
-    (figure) => figure.querySelector("svg, canvas, img, table"));
-  while (!drawn()) await new Promise((again) => setTimeout(again, 100));
+  const blank = (canvas) => !canvas.getContext("2d").getImageData(
+    0, 0, canvas.width, canvas.height).data.some((value) => value);
+  const drawn = (figure) => figure.querySelector("svg, canvas, img, table")
+    && ![...figure.querySelectorAll("canvas")].some((canvas) => canvas.width && blank(canvas));
+  for (const figure of document.querySelectorAll("div[id].si-explorable")) {
+    figure.scrollIntoView();  // some draw themselves only when they are seen
+    while (!drawn(figure)) await new Promise((again) => setTimeout(again, 100));
+  }
   await Promise.all([...document.images].map((image) => image.decode().catch(() => {
     throw new Error(`no picture: ${image.src.slice(0, 80)}`); })));
 }"""
@@ -46,8 +51,8 @@ CUT = """() => {
 def printed(page, file: Path) -> list[str]:
     """Print what the browser shows into `file`; tells what the paper cuts off."""
     page.set_viewport_size({"width": WIDTH, "height": 1000})
-    page.emulate_media(media="print")
     page.evaluate(READY)
+    page.emulate_media(media="print")
     cut = page.evaluate(CUT)
     page.pdf(path=file, format="A4", margin=MARGINS, print_background=True, outline=True,
              tagged=True, display_header_footer=True, header_template="<span></span>",
