@@ -52,10 +52,24 @@ def destination(href: str, page: str, pages: set[str]) -> str | None:
     return "#" + anchor(target, fragment) if target in pages else None
 
 
+def rename(part, page: str, pages: set[str]):
+    """Give a part of a page the name, and the links, that it has on the one page."""
+    if part.has_attr("id"):
+        part["id"] = anchor(page, part["id"])
+    for name in REFERS:
+        if part.has_attr(name):
+            part[name] = " ".join(anchor(page, one) for one in part.get_attribute_list(name))
+    if part.name == "a" and part.has_attr("href"):
+        if (to := destination(part["href"], page, pages)) is None:
+            del part["href"]
+        else:
+            part["href"] = to
+
+
 def article(html: str, page: str, pages: set[str]):
     """The text of one page, with names and links that are good on the one page."""
     found = BeautifulSoup(html, "html.parser").select_one("article.bd-article")
-    found.name, found["class"], found["id"] = "section", "page", anchor(page)
+    found.name, found["class"] = "section", ["page"]
     for script in found.find_all("script"):
         if script.get("type") != "module":  # those draw the live figures
             script.decompose()
@@ -65,18 +79,11 @@ def article(html: str, page: str, pages: set[str]):
         fold["open"] = ""
     for answer in found.select(".dropdown, .toggle"):
         answer["class"] = [name for name in answer["class"] if name not in ("dropdown", "toggle")]
+    drawn = {id(part) for picture in found.find_all("svg") for part in picture.find_all(True)}
     for part in found.find_all(True):
-        if part.has_attr("id") and part.find_parent(class_="page") is not None and \
-                "si-explorable" not in part.get("class", []):
-            part["id"] = anchor(page, part["id"])
-        for name in REFERS:
-            if part.has_attr(name):
-                part[name] = " ".join(anchor(page, one) for one in part.get_attribute_list(name))
-        if part.name == "a" and part.has_attr("href"):
-            if (to := destination(part["href"], page, pages)) is None:
-                del part["href"]
-            else:
-                part["href"] = to
+        if id(part) not in drawn and "si-explorable" not in part.get("class", []):
+            rename(part, page, pages)
+    found["id"] = anchor(page)
     return found
 
 
@@ -90,6 +97,8 @@ def one_page(html: Path) -> str:
             script.decompose()
     texts = {page: article((html / f"{page}.html").read_text(encoding="utf-8"), page, set(pages))
              for page in pages}
+    for old in first.select("a.pdf"):  # of an earlier run
+        old.decompose()
     edition = first.select_one(".extra_footer").get_text(" ", strip=True)
     title = first.select_one("meta[property='og:site_name']")["content"]
     head = first.head.decode_contents()
