@@ -227,7 +227,7 @@ def test_the_index_has_every_term_and_every_name():
 
 
 @pytest.mark.built
-@pytest.mark.parametrize("page", pages())
+@pytest.mark.parametrize("page", [*pages(), "genindex"])
 def test_every_page_says_its_version_and_its_date(page):
     footer = built(page)[built(page).index("extra_footer"):]
     version = importlib.metadata.version("si-tutorial")

@@ -41,10 +41,10 @@ CUT = """() => {
   const name = (e) => `${e.closest(".page, .front, .all-pages").id} ${e.tagName.toLowerCase()} `
     + `“${e.textContent.trim().replace(/\\s+/g, " ").slice(0, 60)}”`;
   const part = "pre, table, img, canvas, svg, figure, mjx-container, p, li, dt, dd";
-  return [...text.querySelectorAll(part)].filter((e) => e.checkVisibility() && !e.closest("svg svg")
-    && (e.getBoundingClientRect().right > right
-        || (e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 1
-            && getComputedStyle(e).overflowX !== "visible"))).map(name);
+  const tooWide = (e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 1
+    && (e.matches("td, th, dt") || getComputedStyle(e).overflowX !== "visible");
+  return [...text.querySelectorAll(`${part}, td, th`)].filter((e) => e.checkVisibility()
+    && (e.getBoundingClientRect().right > right || tooWide(e))).map(name);
 }"""
 
 
