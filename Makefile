@@ -6,7 +6,7 @@ PORT ?= 8000
 BIN := .venv/$(if $(WINDOWS),Scripts,bin)
 # two notebooks or test files at a time, one thread each, beat one at a time with two threads
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
-SOURCES := $(shell find book si_tutorial tests/equations _static _ext _config.yml _toc.yml \
+SOURCES := $(shell find book si_tutorial tests/equations _static _ext _config.yml _toc.yml genindex.md \
 	-type f -not -path '*/__pycache__/*' -not -path '*/.*')
 
 # the longest notebook first, one handed out at a time, so that no process waits long for the other
@@ -19,13 +19,13 @@ NBMAKE := --nbmake --nbmake-timeout=900 --maxschedchunk=1
 define copy
 rm -rf $(1)
 mkdir -p $(1)
-tar cf - --exclude=__pycache__ --exclude=.ipynb_checkpoints book tests/equations _static _ext _toc.yml | tar xf - -C $(1)
+tar cf - --exclude=__pycache__ --exclude=.ipynb_checkpoints book tests/equations _static _ext _toc.yml genindex.md | tar xf - -C $(1)
 sed 's/execute_notebooks: force/execute_notebooks: "off"/' _config.yml > $(1)/_config.yml
 endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks unit pages draft address picture serve lab lint types data bench bench-cifar memory newest clean FORCE
+.PHONY: help book test notebooks unit pages draft pdf links colab address picture serve lab lint types data bench bench-cifar memory newest clean FORCE
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -48,6 +48,19 @@ draft: .venv/.complete  ## the pages without executing anything, to look at a ch
 	$(call copy,build/draft)
 	$(BIN)/jupyter-book build build/draft --quiet > build/draft.log 2>&1 || { cat build/draft.log; false; }
 	@echo "The draft: build/draft/_build/html/book/index.html"
+
+pdf: book  ## print the book into _build/html/synaptic-intelligence.pdf, and link it from the pages
+	$(BIN)/python tools/pdf.py
+
+links: .venv/.complete  ## ask every other host that the pages link to (needs a network)
+	$(call copy,build/links)
+	$(BIN)/jupyter-book build build/links --builder linkcheck --quiet
+
+# on Colab much is there already; here the first cell has to bring everything
+colab:  ## install with the cell for Colab, from the address in it, into .venv-colab
+	$(PYTHON) -m venv --clear .venv-colab
+	$(BIN:.venv/%=.venv-colab/%)/python -m pip install --quiet --disable-pip-version-check ipython
+	$(BIN:.venv/%=.venv-colab/%)/python tools/colab.py
 
 address: .venv/.complete  ## after a change of the address in _config.yml: write it into what needs it
 	$(BIN)/python tools/address.py $(URL)

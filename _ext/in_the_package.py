@@ -14,8 +14,10 @@ from pathlib import Path
 import yaml
 from docutils import nodes
 from docutils.statemachine import StringList
+from numpy.typing import ArrayLike
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import stringify_annotation
 
 PACKAGE = "si_tutorial"
 FOREIGN = "QuadraticPenalty, Module, Exception, tuple, object"  # their members stand elsewhere
@@ -41,8 +43,8 @@ def entry(name, words):
     """What autodoc is told, in its own language."""
     module, _, last = name.rpartition(".")
     if words:
-        return [f".. py:data:: {name}", "", f"   {words[0].upper()}{words[1:]}.", "",
-                f"   {explained(chapter_of()[name])}", ""]
+        return [f".. py:data:: {last}", f"   :module: {module}", "",
+                f"   {words[0].upper()}{words[1:]}.", "", f"   {explained(chapter_of()[name])}", ""]
     if not inspect.isclass(getattr(importlib.import_module(module), last)):
         return [f".. autofunction:: {name}", ""]
     if ".explorables." in name:  # a live figure's members are its settings, and told in words
@@ -76,6 +78,17 @@ def name_chapter(app, what, name, thing, options, lines):
         lines += ["", explained(chapter), ""]
 
 
+def short_signature(app, what, name, thing, options, signature, returns):
+    """The names of types of NumPy's that autodoc would write out in full."""
+    if signature:
+        return signature.replace(stringify_annotation(ArrayLike, "smart"), "ArrayLike"), returns
+
+
+def skip(app, what, name, thing, without, options):
+    """A field of a named tuple, about which Python says nothing but its number."""
+    return True if (thing.__doc__ or "").startswith("Alias for field number") else None
+
+
 def name_entries(app, doctree):
     """The last line of a chapter."""
     docname = app.env.docname
@@ -95,5 +108,7 @@ def name_entries(app, doctree):
 def setup(app):
     app.add_directive("concept", Concept)
     app.connect("autodoc-process-docstring", name_chapter)
+    app.connect("autodoc-process-signature", short_signature)
+    app.connect("autodoc-skip-member", skip)
     app.connect("doctree-read", name_entries)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,8 +14,11 @@ HTML = ROOT / "_build" / "html"
 
 
 def pages():
+    """All pages but the index, which Sphinx writes by itself."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return [toc["root"]] + [c["file"] for part in toc["parts"] for c in part["chapters"]]
+    files = [c["file"] for part in toc["parts"] for c in part["chapters"]]
+    assert files[-1] == "genindex"
+    return [toc["root"], *files[:-1]]
 
 
 def notebooks():

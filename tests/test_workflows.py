@@ -36,7 +36,7 @@ def test_a_job_is_limited_in_time_and_in_what_it_may_write(name, job):
     assert workflow["permissions"] == {"contents": "read"}
     assert "concurrency" in workflow and this["timeout-minutes"] <= 90
     writes = {what for what, may in this.get("permissions", {}).items() if may == "write"}
-    assert writes == {"publish": {"pages", "id-token"}, "newest": {"issues"}}.get(job, set())
+    assert writes == {"publish": {"pages", "id-token"}, "tell": {"issues"}}.get(job, set())
 
 
 def test_the_package_is_tested_on_three_systems_and_the_oldest_python_it_promises():
@@ -66,13 +66,21 @@ def test_what_is_published_shows_the_full_data_set():
     assert strict == "${{ github.event_name == 'push' && '1' || '0' }}"
 
 
-def test_the_weekly_run_ends_before_its_job_is_cancelled_and_uses_a_python_that_is_tested():
-    job = WORKFLOWS["newest"]["jobs"]["newest"]
+@pytest.mark.parametrize("name", ["newest", "links", "colab"])
+def test_the_weekly_run_ends_before_its_job_is_cancelled_and_uses_a_python_that_is_tested(name):
+    job = WORKFLOWS["newest"]["jobs"][name]
     (python,) = (step["with"]["python-version"] for step in job["steps"] if "with" in step)
     (run,) = (step for step in job["steps"] if step.get("run", "").startswith("make"))
+    assert run["run"].split()[1] == name
     assert run["timeout-minutes"] < job["timeout-minutes"]  # a cancelled job is no failure
     matrix = WORKFLOWS["book"]["jobs"]["package"]["strategy"]["matrix"]
     assert python == max(row["python"] for row in matrix["include"])
+
+
+def test_whatever_fails_in_the_weekly_run_is_told():
+    jobs = WORKFLOWS["newest"]["jobs"]
+    assert set(jobs["tell"]["needs"]) == set(jobs) - {"tell"}
+    assert jobs["tell"]["if"] == "failure()"
 
 
 def test_text_has_the_same_bytes_on_every_system():

@@ -17,35 +17,42 @@ HTML = ROOT / "_build" / "html"
 COPY = ROOT / "build" / "pdf"
 NAME = "synaptic-intelligence.pdf"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+FOOT = re.compile(r'(<div class="extra_footer">\s*)(?:<a class="pdf".*?</a> )?')
 WIDTH = 718  # CSS pixels between the margins of an A4 page
 MARGINS = {"top": "12mm", "bottom": "17mm", "left": "10mm", "right": "10mm"}
 FOOTER = """<div style="width: 100%; text-align: center; font: 8pt sans-serif; color: #444">
 <span class="pageNumber"></span></div>"""
 READY = """async () => {
   await MathJax.startup.promise;
-  const drawn = () => [...document.querySelectorAll("div[id].si-explorable")].every(
-    (figure) => figure.querySelector("svg, canvas, img, table"));
-  while (!drawn()) await new Promise((again) => setTimeout(again, 100));
+  const blank = (canvas) => !canvas.getContext("2d").getImageData(
+    0, 0, canvas.width, canvas.height).data.some((value) => value);
+  const drawn = (figure) => figure.querySelector("svg, canvas, img, table")
+    && ![...figure.querySelectorAll("canvas")].some((canvas) => canvas.width && blank(canvas));
+  for (const figure of document.querySelectorAll("div[id].si-explorable")) {
+    figure.scrollIntoView();  // some draw themselves only when they are seen
+    while (!drawn(figure)) await new Promise((again) => setTimeout(again, 100));
+  }
   await Promise.all([...document.images].map((image) => image.decode().catch(() => {
     throw new Error(`no picture: ${image.src.slice(0, 80)}`); })));
 }"""
 CUT = """() => {
-  const text = document.querySelector(".bd-article"), right = text.getBoundingClientRect().right + 1;
-  const name = (e) => `${e.closest(".page, .front, .contents").id} ${e.tagName.toLowerCase()} `
+  const text = document.querySelector(".bd-article");
+  const right = text.getBoundingClientRect().right + 1;
+  const name = (e) => `${e.closest(".page, .front, .all-pages").id} ${e.tagName.toLowerCase()} `
     + `“${e.textContent.trim().replace(/\\s+/g, " ").slice(0, 60)}”`;
   const part = "pre, table, img, canvas, svg, figure, mjx-container, p, li, dt, dd";
-  return [...text.querySelectorAll(part)].filter((e) => e.checkVisibility() && !e.closest("svg svg")
-    && (e.getBoundingClientRect().right > right
-        || (e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 1
-            && getComputedStyle(e).overflowX !== "visible"))).map(name);
+  const tooWide = (e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 1
+    && (e.matches("td, th, dt") || getComputedStyle(e).overflowX !== "visible");
+  return [...text.querySelectorAll(`${part}, td, th`)].filter((e) => e.checkVisibility()
+    && (e.getBoundingClientRect().right > right || tooWide(e))).map(name);
 }"""
 
 
 def printed(page, file: Path) -> list[str]:
     """Print what the browser shows into `file`; tells what the paper cuts off."""
     page.set_viewport_size({"width": WIDTH, "height": 1000})
-    page.emulate_media(media="print")
     page.evaluate(READY)
+    page.emulate_media(media="print")
     cut = page.evaluate(CUT)
     page.pdf(path=file, format="A4", margin=MARGINS, print_background=True, outline=True,
              tagged=True, display_header_footer=True, header_template="<span></span>",
@@ -59,8 +66,7 @@ def link(html: Path):
         text = path.read_text(encoding="utf-8")
         up = "../" * (len(path.relative_to(html).parts) - 1)
         words = f'<a class="pdf" href="{up}{NAME}">The whole book as a PDF.</a> '
-        path.write_text(re.sub(r'(<div class="extra_footer">\s*)(?:<a class="pdf".*?</a> )?',
-                               lambda found: found[1] + words, text), encoding="utf-8")
+        path.write_text(FOOT.sub(rf"\g<1>{words}", text), encoding="utf-8")
 
 
 def main() -> int:
