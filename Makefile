@@ -11,7 +11,7 @@ SOURCES := $(shell find book si_tutorial tests/equations _static _ext _config.ym
 
 # the longest notebook first, one handed out at a time, so that no process waits long for the other
 LONG := book/catastrophic_forgetting.ipynb book/synaptic_intelligence.ipynb book/split_mnist.ipynb \
-	book/permuted_mnist.ipynb
+	book/permuted_mnist.ipynb book/cifar.ipynb
 NOTEBOOKS := $(LONG) $(filter-out $(LONG),$(wildcard book/*.ipynb))
 NBMAKE := --nbmake --nbmake-timeout=900 --maxschedchunk=1
 
@@ -25,7 +25,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks unit pages draft pdf links colab address picture serve lab lint types data bench bench-cifar memory newest clean FORCE
+.PHONY: help book test notebooks unit pages draft pdf links colab address picture serve lab lint types data data-cifar bench bench-cifar memory newest clean FORCE
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ types: .venv/.complete  ## mypy over the public interface
 
 data: .venv/.complete  ## fetch MNIST (again, if it failed)
 	$(BIN)/python -m si_tutorial data mnist
+
+data-cifar: .venv/.complete  ## fetch CIFAR-10 and CIFAR-100 (340 MB), for one chapter's own run and pictures
+	$(BIN)/python -m si_tutorial data cifar10 cifar100
 
 bench: .venv/.complete  ## speed, as ratios in one run (installs Avalanche into .venv-peers)
 	$(BIN)/python benchmarks/split_mnist.py

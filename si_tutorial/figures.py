@@ -25,7 +25,8 @@ from si_tutorial.pictures import Shown, show
 
 __all__ = ["COLORS", "Shown", "accuracy_curves", "accuracy_matrix", "accuracy_points", "describe",
            "differences", "heatmap", "label_ends", "legend_above", "panels", "same_scale",
-           "seen_curves", "sequence", "setting_curves", "show", "strength_panels", "theme"]
+           "seeds_curve", "seen_curves", "sequence", "setting_curves", "show",
+           "strength_panels", "theme"]
 
 
 def heatmap(values: ArrayLike, *, names: Sequence[object], limit: float = 1.0, fmt: str = "",
@@ -132,6 +133,15 @@ def accuracy_curves(table: pd.DataFrame, *, hue: str = "method", changes: Sequen
     describe(ax, "Accuracy over training. At the end: " + ", ".join(
         f"{name} {100 * mean:.0f} %" for name, mean in ends.mean().items()) + ".")
     return ax
+
+
+def seeds_curve(x: ArrayLike, values: ArrayLike, *, name: str, color: str, ax: Axes,
+                marker: str = "") -> None:
+    """The mean over seeds of `values`, `(seeds, len(x))`, and from three seeds on their range."""
+    values = np.asarray(values, dtype=float)
+    ax.plot(x, values.mean(0), color=color, label=name, marker=marker)
+    if len(values) >= metrics.ENOUGH:
+        ax.fill_between(x, values.min(0), values.max(0), color=color, alpha=0.2, linewidth=0)
 
 
 def accuracy_points(table: pd.DataFrame, *, by: str, hue: str | None = None, label: str = "",

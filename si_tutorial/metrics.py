@@ -99,6 +99,9 @@ def prediction_interval(values: ArrayLike, level: float = 0.95, *,
     return mean - t * spread * (1 + 1 / n)**0.5, mean + t * spread * (1 + 1 / n)**0.5
 
 
+ENOUGH = 3  # seeds from which on an interval or a band tells more than the seeds themselves
+
+
 class Difference(NamedTuple):
     """How much two methods differ over the same seeds, with two intervals of the mean."""
     mean: float

@@ -3,6 +3,7 @@
 import ast
 import html
 import json
+import os
 import re
 from pathlib import Path
 
@@ -178,3 +179,16 @@ def test_symbols_and_the_equations_that_introduce_them_link_to_each_other():
                                 page.read_text(encoding="utf-8")):
             back.add((page.stem, label))
     assert back == there
+
+
+@pytest.mark.built
+def test_what_needs_cifar_is_there_or_a_sentence_says_why_not():
+    """Where REQUIRE_CIFAR is set, as in continuous integration, the run has to be there."""
+    cells = json.loads((ROOT / "build/executed/book/cifar.ipynb").read_text("utf-8"))["cells"]
+    shown = {cell["id"]: "".join(str(output.get("data", {})) for output in cell["outputs"])
+             for cell in cells if cell["cell_type"] == "code"}
+    for name, made in (("cell-05", "si-figure"), ("miniature-result", "si-table")):
+        if os.environ.get("REQUIRE_CIFAR"):
+            assert made in shown[name]
+        else:
+            assert (made in shown[name]) != ("made without CIFAR-10" in shown[name])

@@ -135,3 +135,16 @@ def test_differences_are_drawn_with_both_intervals():
     assert thick.get_linewidth() > thin.get_linewidth()
     assert mean.get_xdata()[0] == pytest.approx(5)
     assert "A − C +5.0" in ax.figure.get_label()
+
+
+@pytest.mark.parametrize(("seeds", "bands"), [(1, 0), (2, 0), (3, 1), (5, 1)])
+def test_a_band_is_drawn_from_three_seeds_on(seeds, bands):
+    ax = figures.panels(1)[0]
+    values = np.arange(seeds)[:, None] + [10.0, 20.0]
+    figures.seeds_curve([1, 2], values, name="SI", color="blue", ax=ax)
+    line, = ax.get_lines()
+    assert line.get_ydata().tolist() == values.mean(0).tolist() and line.get_label() == "SI"
+    assert len(ax.collections) == bands
+    for band in ax.collections:
+        heights = band.get_paths()[0].vertices[:, 1]
+        assert (heights.min(), heights.max()) == (values.min(), values.max())

@@ -12,7 +12,6 @@ from si_tutorial.experiments.settings import Run
 
 # of its origin, what decides the bits of a result
 DECIDES = ("machine", "device", "threads", "versions", "data_source", "data_digest", "commit")
-ENOUGH = 3   # seeds from which on an interval tells more than the seeds themselves
 DEGREES = 3  # of freedom, below which a spread is too badly known to judge another run by
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -90,8 +89,8 @@ def paired(*groups: Sequence[dict]) -> list[tuple[dict, ...]]:
 
 
 def half_interval(values: Sequence[float]) -> float:
-    """How far the 95 % interval of the mean reaches; NaN for fewer seeds than are ENOUGH."""
-    if len(values) < ENOUGH:
+    """How far the 95 % interval of the mean reaches; NaN for fewer seeds than are enough."""
+    if len(values) < metrics.ENOUGH:
         return float("nan")
     low, high = metrics.confidence_interval(values)
     return (high - low) / 2
@@ -106,7 +105,7 @@ def told(values: Sequence[float]) -> str:
     """Differences in percentage points over some seeds, in words: the mean, and how sure it is."""
     values = list(values)
     mean, sure = f"{np.mean(values):+.1f}", count(len(values))
-    if len(values) >= ENOUGH:
+    if len(values) >= metrics.ENOUGH:
         mean += f" ± {half_interval(values):.1f}"
     elif len(values) > 1:
         sure += f": {' and '.join(f'{value:+.1f}' for value in values)}"

@@ -320,6 +320,8 @@ ASSUMED = {
     r"D = \theta_2^* - \theta_1^*": "the shift",
     r"\Delta = \theta - \theta_1^*": "a displacement from the first optimum",
     r"a = e^{-hT}": "an abbreviation in an exercise",
+    r"m \leftarrow 0.9\, m + 0.1\, g": "Adam's running mean, in an exercise",
+    r"v \leftarrow 0.999\, v + 0.001\, g^2": "and that of the squares",
     # what is supposed
     r"\tau\,\dot\theta = -g": "gradient flow",
     r"m\,\ddot\theta + \gamma\,\dot\theta = -g": "the heavy ball",

@@ -8,8 +8,11 @@ from si_tutorial import metrics
 
 
 @verifies("eq-what-memory-adds", r"""
-\frac{1}{T-1} \sum_{j=2}^{T} \left( R^{\text{SI}}_{Tj} - R^{\text{alone}}_{jj} \right)
-= \mathrm{transfer} + \mathrm{cost} + \mathrm{retention} .""")
+\begin{aligned}
+&\frac{1}{T-1} \sum_{j=2}^{T}
+\left( R^{\text{SI}}_{Tj} - R^{\text{alone}}_{jj} \right) \\
+&\quad = \mathrm{transfer} + \mathrm{cost} + \mathrm{retention} .
+\end{aligned}""")
 @pytest.mark.parametrize("seed", range(3))
 def test_the_three_parts_add_up_to_the_gain_at_the_end(seed):
     si, plain, alone = np.random.default_rng(seed).random((3, 6, 6))

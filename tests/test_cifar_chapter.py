@@ -1,0 +1,142 @@
+"""The chapter on CIFAR: it holds with one seed as with five, and its worked numbers are right."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from si_tutorial import metrics
+from si_tutorial.experiments import literature, protocols, report, store
+from si_tutorial.experiments.settings import Run
+
+CHAPTER = Path(__file__).resolve().parents[1] / "book/cifar.ipynb"
+CELLS = json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]
+TEXT = " ".join("".join("".join(cell["source"]) + "\n" for cell in CELLS).split())
+NAMED = protocols.CIFAR_STRATEGIES | protocols.CIFAR_STRONGER | protocols.CIFAR_CONTROLS
+# what trains, draws with the images, or is interactive: not part of what the numbers say
+LEFT_OUT = {"colab", "cell-05", "cell-22", "cell-30", "cell-31", "miniature", "miniature-result"}
+
+
+def like(record, run, seed, random):
+    """A line for another run: the record's, with a little chance in its accuracies."""
+    def shaken(values, size=0.003):
+        values = np.array(values, dtype=float)
+        return np.clip(values + size * random.standard_normal(values.shape), 0, 1).tolist()
+    changed = {name: shaken(record[name]) for name in ("accuracy", "curve")}
+    return {**record, **run.replace(seed=seed).fields, **changed}
+
+
+def extended(number):
+    """The published lines of the strategies, and made-up ones so that each has `number` seeds."""
+    random, records = np.random.default_rng(number), store.published("cifar")
+    found = report.named(records, protocols.CIFAR_STRATEGIES)
+    for name, group in found.items():
+        records += [like(group[0], NAMED[name], seed, random)
+                    for seed in range(number) if seed not in {r["seed"] for r in group}]
+    return records
+
+
+def every_control(records):
+    """A made-up line for each control, and for the runs in two precisions, from two seeds."""
+    random, found = np.random.default_rng(0), report.named(records, protocols.CIFAR_STRATEGIES)
+    done = {Run.of(record) for record in records}
+    for run in protocols.cifar([]):
+        if run in done or run.seed > 1:
+            continue
+        kind = ("from scratch" if run.training.schedule != "sequence" else
+                "fine-tuning" if run.method.name == "fine-tuning" else "SI")
+        record = like(found[kind][0], run, run.seed, random)
+        if run.data.tasks == 1:
+            record["accuracy"] = [[record["accuracy"][1][1]]]
+        records.append(record)
+    return records
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """A function that runs the chapter on other lines and returns what it glues into its text."""
+    myst_nb = importlib.import_module("myst_nb")
+
+    def run(records):
+        found, space = {}, {}
+        monkeypatch.setattr(myst_nb, "glue", lambda name, value, **_: found.update({name: value}))
+        monkeypatch.setattr(store, "published", lambda experiment: records)
+        space["HERE"] = False
+        for cell in CELLS:
+            if cell["cell_type"] == "code" and cell["id"] not in LEFT_OUT:
+                exec("".join(cell["source"]), space)
+        return found
+    return run
+
+
+def test_with_the_published_lines_the_page_says_how_many_seeds_there_are(said):
+    records = store.published("cifar")
+    found, text = report.named(records, NAMED), said(records)
+    for name, group in found.items():
+        assert name in protocols.CIFAR_CONTROLS or name in protocols.CIFAR_STRONGER or (
+            report.count(len(group)) in text["seeds"])
+    without = [name for name in NAMED if name not in found]
+    assert all(name in text["not-yet"] for name in without)
+    assert not any(f"{name};" in text["not-yet"] for name in found)
+
+
+def test_with_three_seeds_there_are_intervals_and_no_excuse(said):
+    text = said(extended(3))
+    assert text["seeds"].count("three seeds") == 3 and "Intervals need" not in text["certainty"]
+    assert re.fullmatch(r"\+10\.\d ± \d\.\d \(three seeds\)", text["part-transfer"])
+    assert "Read one by one, these intervals lie above zero: SI − from scratch" in text["surely"]
+
+
+def test_with_two_seeds_both_are_told_and_no_interval(said):
+    text = said(extended(2))
+    assert "two seeds: +" in text["part-transfer"] and "±" not in text["part-transfer"]
+    assert "Intervals need three seeds" in text["certainty"]
+
+
+def test_with_every_control_nothing_is_called_missing(said):
+    records = every_control(extended(5))
+    text = said(records)
+    assert text["not-yet"] == "All of them have been run." and "two seeds" in text["heads"]
+    assert "On the second task alone" in text["precision"]
+    assert "two seeds with the authors' reset" in text["full-size"]
+    assert "points unexplained" in text["full-size"]   # the made-up line is like any other
+    for record in records:
+        if record["reset_optimizer"] == "moments":
+            record["accuracy"][-1] = [a / 100 for a in literature.CIFAR["fine-tuning"]]
+    assert "closes the gap" in said(records)["full-size"]
+
+
+def test_the_three_parts_by_hand():
+    alone, plain, held = ([[80, 0, 0], [80, 60, 0], [80, 60, 70]],
+                          [[80, 0, 0], [0, 75, 0], [55, 61, 83]],
+                          [[80, 0, 0], [0, 72, 0], [74, 70, 80]])
+    parts = [metrics.transfer(plain, alone), metrics.protection_cost(held, plain),
+             metrics.retention(plain), metrics.retention(held)]
+    assert parts == [14, -3, -7, -1]
+    for sentence in ("Transfer is (15 + 13)/2 = 14, the cost of protection (−3 − 3)/2 = −3.",
+                     "Fine-tuning retains (−14 + 0)/2 = −7, the protected network (−2 + 0)/2 = −1.",
+                     "ends 14 − 3 − 1 = 10 points above", "fine-tuning 14 − 7 = 7.",
+                     f"(74 + 70 + 80)/3 = {metrics.average_accuracy(held):.1f} %",
+                     f"(55 + 61 + 83)/3 = {metrics.average_accuracy(plain):.1f} %"):
+        assert sentence in TEXT
+
+
+def test_how_long_adams_first_steps_are_without_its_correction():
+    def longer(n):
+        return (1 - 0.9**n) / (1 - 0.999**n) ** 0.5
+    for sentence in (f"0.1 divided by the root of 0.001, which is {longer(1):.1f}.",
+                     f"{1 - 0.9**12:.3f} divided by the root of {1 - 0.999**12:.4f}, which is "
+                     f"{longer(12):.1f}.",
+                     f"after 1,000 steps the factor is still {longer(1000):.1f}."):
+        assert sentence in TEXT
+    assert max(range(1, 2000), key=longer) in range(10, 16)
+
+
+def test_the_authors_means_are_those_of_the_design():
+    means = {name: round(float(np.mean(values)), 1) for name, values in literature.CIFAR.items()}
+    assert means == {"fine-tuning": 62.5, "SI": 73.5, "SI, c = 0.1": 72.0, "from scratch": 71.1}
+    assert literature.CIFAR_JUST_LEARNED["from scratch"] == round(
+        float(np.mean(literature.CIFAR["from scratch"][1:])), 1)
