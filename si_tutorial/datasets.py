@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ import numpy as np
 import platformdirs
 import torch
 from torch import Tensor
+
+from si_tutorial.errors import UserError
 
 # torchvision's class and the SHA-256 over the bytes of x_train, y_train, x_test, y_test. The rows
 # of CIFAR-100 are sorted first: copies of it differ in their order.
@@ -33,7 +36,7 @@ LIMIT = 900         # seconds that a download may take in all
 _failed: dict[str, str] = {}  # downloads tried in this process, and why they failed
 
 
-class DatasetError(RuntimeError):
+class DatasetError(UserError, RuntimeError):
     """A data set is missing or damaged; the message says what to do."""
 
 
@@ -122,11 +125,15 @@ def read(name: str, file: Path) -> dict[str, np.ndarray]:
     file is not the known content.
     """
     remedy = f"Delete it and run `python -m si_tutorial data {name}`."
-    try:
-        with np.load(file, allow_pickle=False) as f:
-            arrays = {key: f[key] for key in KEYS}
-    except Exception as why:  # one broken byte shows as zlib.error, TokenError, TypeError, …
-        raise DatasetError(f"{file} is truncated or not a data file ({why}). {remedy}") from why
+    arrays = {}
+    for key in KEYS:
+        try:
+            with zipfile.ZipFile(file) as members, members.open(f"{key}.npy") as member:
+                arrays[key] = np.lib.format.read_array(member, allow_pickle=False)
+        except Exception as why:  # one broken byte shows as zlib.error, TokenError, TypeError, …
+            # not in NumPy's words: it advises to load what it refuses in a way that runs its code
+            raise DatasetError(f"{file} is truncated or not a data file: there is no array {key} "
+                               f"to be read in it. {remedy}") from why
     for key, array in arrays.items():
         if not _whole_bytes(array):
             raise DatasetError(f"{key} in {file} is {array.dtype} and holds other numbers than 0, "

@@ -8,6 +8,7 @@ import html
 import io
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
@@ -60,6 +61,16 @@ def show(axes: Axes | Sequence[Axes], caption: str, *, alt: str | None = None) -
     finally:
         for figure in drawn:
             plt.close(figure)
+
+
+def save(ax: Axes, file: Path) -> None:
+    """Write the figure that `ax` belongs to, on white, with its alternative text as metadata."""
+    key = {".pdf": "Subject"}.get(file.suffix, "Description")
+    try:
+        ax.figure.savefig(file, bbox_inches="tight", dpi=200, facecolor="white",
+                          metadata={key: str(ax.figure.get_label())})
+    finally:
+        plt.close(ax.figure)
 
 
 def _svg(figure: Figure, salt: str) -> str:

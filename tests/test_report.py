@@ -126,9 +126,10 @@ def test_settings_that_differ_are_told_apart_in_words(changes):
     assert report.label(SI.replace(held_out=100)) == "SI"  # these have a table of their own
 
 
-def test_the_command_reaches_the_last_seed_that_is_there():
-    (row,) = report.reproduction("split-mnist", seeds(BASE, 0.5, 0.6)[1:]).to_dict("records")
-    assert "--seeds 2" in row["command"]
+def test_the_command_makes_the_seeds_that_are_there():
+    for some, words in ((seeds(BASE, 0.5, 0.6)[1:], "--seeds 1:2"), (seeds(BASE, 1, 1), "--seeds 2")):
+        (row,) = report.reproduction("split-mnist", some).to_dict("records")
+        assert row["command"].endswith(words)
 
 
 # ------------------------------------------------------------------------------ for the chapters

@@ -65,12 +65,13 @@ def test_a_process_does_one_run_at_a_time(tmp_path, monkeypatch):
     """As in a Dask worker of several threads that came after the others were looked at."""
     def execute(run, **_):
         with pytest.raises(RuntimeError, match="runs cannot share a process"):
-            runner._work(execute, GRID[1], "cpu", tmp_path, None, False)
+            runner._work(execute, GRID[1], **here)
         return run
 
+    here = {"device": "cpu", "checkpoints": tmp_path, "runner": None, "progress": False}
     monkeypatch.setattr(runner, "execute", execute)
     for _ in range(2):  # and is free for the next one then
-        assert runner._work(execute, GRID[0], "cpu", tmp_path, None, False) == GRID[0]
+        assert runner._work(execute, GRID[0], **here) == GRID[0]
 
 
 def test_a_protocol_is_asked_again_until_it_wants_no_more(tmp_path):

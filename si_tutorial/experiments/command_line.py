@@ -1,54 +1,66 @@
-"""python -m si_tutorial list | run | report | check."""
+"""python -m si_tutorial list | run | report | export | plot | check."""
 
 import argparse
-import ast
+import importlib
 import random
 import sys
 from pathlib import Path
 
-from si_tutorial.experiments import protocols, store
+from si_tutorial.errors import UserError
+from si_tutorial.experiments import asked, protocols, store
+from si_tutorial.experiments.crew import how_many
 from si_tutorial.experiments.runs import execute
-from si_tutorial.experiments.settings import CONTROLS, METHODS, SCENARIOS, Run
+from si_tutorial.experiments.settings import Run
 
-# what --with cannot change, since it has an option of its own
-OPTIONS = ("experiment", "scenario", "method", "strength", "damping", "seed")
-CHANGEABLE = [name for name in dict.fromkeys(
-    name for base, _ in protocols.EXPERIMENTS.values() for name in base.fields)
-    if name not in OPTIONS]
+NAMES = ", ".join(protocols.EXPERIMENTS)
 
 
 def add_commands(commands: "argparse._SubParsersAction") -> None:
     """Add the experiments' commands to the command line's parser."""
-    def command(name, action, text, **where):
-        parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    def command(name, action, text, more="", *, experiment=True):
+        parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + "."
+                                     + more)
         parser.set_defaults(action=action)
-        if where:
-            parser.add_argument("experiment", choices=list(protocols.EXPERIMENTS), **where)
+        if experiment:
+            parser.add_argument("experiment", choices=list(protocols.EXPERIMENTS),
+                                metavar="experiment", help=f"one of {NAMES}")
         return parser
 
-    command("list", show_list, "what experiments there are, and how much of each is published")
+    def store_of(parser):
+        parser.add_argument("--results", type=Path, metavar="FOLDER",
+                            help="folder of the store; default: as published")
+        return parser
+
+    command("list", show_list, "what experiments there are, and how much of each is published",
+            experiment=False)
     run = command("run", run_experiment, "do an experiment's runs that are not done yet",
-                  metavar="experiment")
-    grid = run.add_argument_group("a grid of your own, in place of the published runs (any of "
-                                  "these chooses it)")
-    grid.add_argument("--scenario", nargs="+", choices=SCENARIOS)
-    grid.add_argument("--method", nargs="+", choices=METHODS + CONTROLS)
-    grid.add_argument("--strength", nargs="+", type=float, help="c; default: five per method")
-    grid.add_argument("--damping", nargs="+", type=float, help="ξ of SI; default: the authors'")
-    grid.add_argument("--seeds", type=_count, metavar="N", help="the seeds 0 to N-1; default: 3")
-    grid.add_argument("--with", nargs="+", dest="changes", type=_change, metavar="FIELD=VALUE",
-                      help="fields of a run to change: epochs=2 dropout=0.5 \"data=mnist subset\"")
-    run.add_argument("--results", type=Path, default=Path("results"),
+                  " It may be interrupted at any moment: the same command, given again, repeats "
+                  "nothing that is finished and goes on after the last finished epoch of the rest.")
+    asked.add_grid(run)
+    run.add_argument("--results", type=Path, default=Path("results"), metavar="FOLDER",
                      help="folder of the store; default: ./results")
-    run.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each")
+    run.add_argument("--jobs", type=int, default=1, metavar="N",
+                     help="runs at a time, one thread each; -1: one on each core; default: 1")
     run.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler that does the runs")
-    run.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps, …")
-    tell = command("report", show_report, "the tables of an experiment, from its store alone",
-                   metavar="experiment")
-    tell.add_argument("--results", type=Path, help="folder of the store; default: as published")
-    check = command("check", check_line, "recompute one published line and compare",
-                    metavar="experiment")
-    check.add_argument("--line", type=int, help="its number, from 1; default: any, at random")
+    run.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps, …; default: cpu")
+    run.add_argument("--keep-going", action="store_true",
+                     help="where a run cannot be done, do the others")
+    run.add_argument("--dry-run", action="store_true",
+                     help="tell what would be done, and about how long it would take")
+    store_of(command("report", show_report, "the tables of an experiment, from its store alone"))
+    export = store_of(command("export", export_runs, "the lines of a store as CSV, a row each"))
+    export.add_argument("--accuracies", action="store_true",
+                        help="a row for each run, trained task and tested task")
+    export.add_argument("--to", type=Path, metavar="FILE.csv", help="default: printed")
+    plot = store_of(command("plot", plot_runs, "the book's figures of a store, as files"))
+    plot.add_argument("--to", type=Path, default=Path("figures"), metavar="FOLDER",
+                      help="default: ./figures")
+    plot.add_argument("--format", default="svg", choices=("svg", "png", "pdf"), metavar="FORMAT",
+                      help="svg, png or pdf; default: svg")
+    check = command("check", check_line, "recompute one published line and compare")
+    check.set_defaults(results=None)
+    check.add_argument("--line", type=int, metavar="N",
+                       help="its number, from 1; default: any, at random")
 
 
 def show_list(args: argparse.Namespace) -> int:
@@ -66,38 +78,41 @@ def run_experiment(args: argparse.Namespace) -> int:
     from si_tutorial.experiments import report
     from si_tutorial.experiments.runner import run_all
 
+    protocol, file = asked.protocol(args), args.results / f"{args.experiment}.jsonl"
+    if args.dry_run:
+        records = store.read(file)
+        print(*asked.plan(protocol(records), records, store.published(args.experiment),
+                          how_many(args.jobs)), sep="\n")
+        return 0
     try:
-        protocol = _protocol(args)
-    except (TypeError, ValueError) as why:
-        print(f"there are no such runs: {why}", file=sys.stderr)
-        return 2
-    records = run_all(protocol, args.results, args.experiment, jobs=args.jobs, dask=args.dask,
-                      device=args.device)
+        records = run_all(protocol, args.results, args.experiment, jobs=args.jobs, dask=args.dask,
+                          device=args.device, keep_going=args.keep_going)
+    except KeyboardInterrupt:
+        print(f"\nInterrupted. {len(store.read(file))} finished runs are in {file}, and those in "
+              "progress are kept up to their last finished epoch: the same command, given again, "
+              "goes on there.", file=sys.stderr)
+        return 130
     print(_text(report.results(records)))
     return 0
 
 
-def _protocol(args: argparse.Namespace):
-    """The published one, or the grid that the options name."""
-    base, published = protocols.EXPERIMENTS[args.experiment]
-    if all(option is None for option in (args.scenario, args.method, args.strength, args.damping,
-                                         args.seeds, args.changes)):
-        return published
-    bases = [protocols.in_scenario(base, name).replace(**dict(args.changes or ()))
-             for name in args.scenario or [base.data.scenario]]
-    wanted = protocols.grid(bases, args.method or METHODS, args.strength or (), args.damping or (),
-                            3 if args.seeds is None else args.seeds)
-    return lambda records: wanted
+def _records(args: argparse.Namespace) -> list[dict]:
+    """Those of the store that is named, or the published ones; there must be one at least."""
+    if args.results is not None and not args.results.is_dir():
+        raise UserError(f"{args.results} is no folder: --results takes that of a store, as `run` "
+                        "has made it")
+    records = (store.published(args.experiment) if args.results is None else
+               store.read(args.results / f"{args.experiment}.jsonl"))
+    if not records:
+        raise UserError(f"no finished run of {args.experiment} is in "
+                        f"{args.results or 'the package'}: `run {args.experiment}` makes them")
+    return records
 
 
 def show_report(args: argparse.Namespace) -> int:
     from si_tutorial.experiments import report
 
-    records = (store.published(args.experiment) if args.results is None else
-               store.read(args.results / f"{args.experiment}.jsonl"))
-    if not records:
-        print(f"no finished run of {args.experiment} in {args.results or 'the package'}")
-        return 1
+    records = _records(args)
     for title, table in (("Results", report.results(records)),
                          ("Tuning, on held-out training images",
                           report.results(records, held_out=True)),
@@ -107,18 +122,46 @@ def show_report(args: argparse.Namespace) -> int:
     return 0
 
 
+def export_runs(args: argparse.Namespace) -> int:
+    records = _records(args)
+    table = store.accuracies(records) if args.accuracies else store.runs(records)
+    words = table.select_dtypes("object").columns
+    table[words] = table[words].map(_no_formula)
+    try:
+        table.to_csv(sys.stdout if args.to is None else args.to, index=False)
+    except OSError as why:
+        raise UserError(f"{args.to} cannot be written ({why.strerror}): name another file with "
+                        "--to") from why
+    return 0
+
+
+def _no_formula(value):
+    """A spreadsheet computes what begins so: words of a store stay words."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
+
+
+def plot_runs(args: argparse.Namespace) -> int:
+    try:
+        plots = importlib.import_module("si_tutorial.experiments.plots")
+    except ImportError as why:
+        raise UserError(f"plot needs {why.name}: pip install \"si-tutorial[notebooks]\"") from why
+    try:
+        files = plots.draw(args.experiment, _records(args), args.to, args.format)
+    except OSError as why:
+        raise UserError(f"{args.to} cannot be written to ({why.strerror}): name another folder "
+                        "with --to") from why
+    print(*files, sep="\n")
+    return 0
+
+
 def check_line(args: argparse.Namespace) -> int:
     from si_tutorial.experiments import report
 
-    records = store.published(args.experiment)
-    if not records:
-        print(f"no run of {args.experiment} is published yet: `run {args.experiment}` makes them")
-        return 1
+    records = _records(args)
     number = random.randint(1, len(records)) if args.line is None else args.line
     if not 1 <= number <= len(records):
-        print(f"line {number} of {args.experiment} is not published: it has "
-              f"{len(records)} lines")
-        return 1
+        raise UserError(f"line {number} of {args.experiment} is not published: it has lines 1 to "
+                        f"{len(records)}")
     record = records[number - 1]
     print(f"line {number}: {Run.of(record)}")
     again = execute(Run.of(record), progress=True)
@@ -143,21 +186,3 @@ def _text(table) -> str:
     if table.empty:
         return "(none)"
     return table.to_string(index=False, float_format="{:.4g}".format)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
-    return int(text)
-
-
-def _change(text: str) -> tuple[str, object]:
-    """One FIELD=VALUE; a value that is no Python literal is a word."""
-    name, equals, value = text.partition("=")
-    if not equals or name not in CHANGEABLE:
-        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=VALUE with a FIELD of "
-                                         f"{', '.join(CHANGEABLE)}")
-    try:
-        return name, ast.literal_eval(value)
-    except (SyntaxError, ValueError):
-        return name, value

@@ -7,12 +7,14 @@ method's tuning, then, once a method is tuned, its reported runs. Nothing is cho
 from collections.abc import Callable, Iterable, Sequence
 
 from si_tutorial.experiments import store
+from si_tutorial.experiments.checks import SettingsError
 from si_tutorial.experiments.settings import (
     CONTROLS,
     DAMPED,
     METHODS,
     MLP,
     PENALISED,
+    UNPENALISED,
     ConvNet,
     Data,
     Method,
@@ -99,16 +101,24 @@ def grid(bases: Iterable[Run], methods: Iterable[str], strengths: Sequence[float
          dampings: Sequence[float] = (), count: int = 1) -> list[Run]:
     """Every combination, from the seeds 0 to `count` − 1.
 
-    Without `strengths`, each method has its five; without `dampings`, SI has the authors'.
+    Without `strengths`, each method has its five, and one of one's own has none; without
+    `dampings`, SI has the authors'.
     """
     def values(base, method):
-        if method not in PENALISED + CONTROLS:
+        if method in UNPENALISED:
             return (None,)
+        if not strengths and method not in PENALISED + CONTROLS:
+            raise SettingsError(f"{method} has no strengths of its own: name some with --strength")
         return strengths or STRENGTHS[base.data.sequence]["SI" if method in DAMPED else method]
 
     return [run for base in bases for method in methods for strength in values(base, method)
-            for damping in ((dampings or (None,)) if method in DAMPED else (None,))
+            for damping in (dampings or (None,) if takes_damping(method) else (None,))
             for run in seeds(with_method(base, method, strength, damping), count)]
+
+
+def takes_damping(method: str) -> bool:
+    """Whether it has one, as a measure of one's own may."""
+    return method in DAMPED or method not in METHODS + CONTROLS
 
 
 def seeds(base: Run, count: int) -> list[Run]:

@@ -1,5 +1,6 @@
 """What the store says, as tables: results, tuning, and how to reproduce each of them."""
 
+import dataclasses
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from si_tutorial import metrics
 from si_tutorial.experiments import protocols, store
-from si_tutorial.experiments.settings import Run
+from si_tutorial.experiments.settings import File, Run
 
 # of its origin, what decides the bits of a result
 DECIDES = ("machine", "device", "threads", "versions", "data_source", "data_digest", "commit")
@@ -24,13 +25,19 @@ def by_setting(records: Iterable[dict]) -> dict[Run, list[dict]]:
     return groups
 
 
-def label(run: Run) -> str:
-    """The run's method in words, with everything that is not usual about it."""
+def label(run: Run, among: Iterable[Run] = ()) -> str:
+    """The run's method in words, with everything that is not usual about it.
+
+    Of runs that are named, what all of them have in common is left out.
+    """
+    fields = [other.fields for other in among]
+    same = {name for name in fields[0] if all(one.get(name) == fields[0][name] for one in fields)
+            } if fields else set()
     words = {"dropout": "dropout {:g}", "head_weights": "{} heads", "weight_decay": "decay {:g}",
              "schedule": "{}", "precision": "{}", "correlate": "accounts compared"}
     return ", ".join([run.method.name, *(words.get(name, f"{name} = {{}}").format(value)
                                          for name, value in _unusual(run).items()
-                                         if name != "held_out")])
+                                         if name not in {"held_out", *same})])
 
 
 def results(records: Iterable[dict], *, held_out: bool = False) -> pd.DataFrame:
@@ -117,6 +124,12 @@ def accuracies(groups: dict[str, list[dict]]) -> pd.DataFrame:
     return pd.concat(store.accuracies(group).assign(method=name) for name, group in groups.items())
 
 
+def ends(groups: dict[str, list[dict]]) -> pd.DataFrame:
+    """One row per run: its group's name as "method", and its "accuracy" after the last task."""
+    return pd.DataFrame([{"method": name, "accuracy": metrics.average_accuracy(record["accuracy"])}
+                         for name, group in groups.items() for record in group])
+
+
 def learned_and_kept(records: Iterable[dict], setting: str) -> pd.DataFrame:
     """One row per run: the setting, how well tasks were just learned, and how well at the end."""
     return pd.DataFrame([{setting: record[setting],
@@ -148,17 +161,21 @@ def reproduction(experiment: str, records: Iterable[dict]) -> pd.DataFrame:
         settings = [f"{name} = {value:g}" for name, value in (("c", run.method.strength),
                                                               ("ξ", run.method.damping)) if value]
         rows.append({"result": f"{run.data.scenario}: {', '.join([label(run), *settings])}",
-                     "command": command(run, group[-1]["seed"] + 1),
+                     "command": command(run, range(group[0]["seed"], group[-1]["seed"] + 1)),
                      "minutes": sum(record["seconds"] or 0 for record in group) / 60,
                      **{name: "; ".join(dict.fromkeys(_words(r[name]) for r in group))
                         for name in DECIDES}})
     return pd.DataFrame(rows)
 
 
-def command(run: Run, seeds: int) -> str:
-    """The command line that makes the run with that many seeds, from 0."""
+def command(run: Run, seeds: int | range) -> str:
+    """The command line that makes the run with these seeds, or with that many from 0."""
+    if isinstance(seeds, range):
+        seeds = f"{seeds.start}:{seeds.stop}" if seeds.start else seeds.stop
     words = ["python", "-m", "si_tutorial", "run", run.experiment, "--scenario", run.data.scenario,
              "--method", run.method.name, "--seeds", str(seeds)]
+    if run.code is not None:
+        words += ["--from", run.code.rpartition(" ")[0]]
     for option, value in (("--strength", run.method.strength), ("--damping", run.method.damping)):
         words += [] if value is None else [option, str(value)]
     changed = [f"{name}={value}" for name, value in _unusual(run).items()]
@@ -230,11 +247,13 @@ def _interval(bounds: tuple[float, float]) -> str:
 def _unusual(run: Run) -> dict:
     """The fields in which the run differs from its experiment's, given scenario and method."""
     base = protocols.EXPERIMENTS[run.experiment][0]
+    if run.code is not None:
+        base = dataclasses.replace(base, file=File(run.code))
     base = protocols.with_method(protocols.in_scenario(base, run.data.scenario), run.method.name,
                                  run.method.strength, run.method.damping)
     usual = base.fields
     return {name: value for name, value in run.fields.items()
-            if name != "seed" and value != usual.get(name)}
+            if name not in ("seed", "code") and value != usual.get(name)}
 
 
 def _words(value) -> str:

@@ -1,29 +1,35 @@
 """The runner: runs in parallel processes of one thread, each finished one a line of the store."""
 
 import os
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
-import joblib
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from si_tutorial import resume
-from si_tutorial.experiments import store
+from si_tutorial.experiments import beforehand, store
+from si_tutorial.experiments.crew import ALONE, RunnerError, crew, how_many
 from si_tutorial.experiments.runs import execute, finished_with, train_first_task
 from si_tutorial.experiments.settings import Run
 
-ALONE = ("runs cannot share a process, since PyTorch's random numbers and threads are the "
-         "process's: start the workers with `dask worker --nthreads 1`")
 _busy = threading.Lock()  # held by the one run of this process
 
 
+class UnfinishedError(RunnerError):
+    """Some runs could not be done, and all others are."""
+
+    status = 1
+
+
 def run_all(protocol: Callable[[list[dict]], list[Run]], folder: Path, experiment: str, *,
-            jobs: int = 1, dask: str | None = None, device: str = "cpu", progress: bool = True
-            ) -> list[dict]:
+            jobs: int = 1, dask: str | None = None, device: str = "cpu", progress: bool = True,
+            keep_going: bool = False) -> list[dict]:
     """Do the runs that are not in the store yet; returns the records of all that were asked for.
 
     Whatever moment this process is killed at, the next call goes on: no finished run is repeated,
@@ -35,40 +41,100 @@ def run_all(protocol: Callable[[list[dict]], list[Run]], folder: Path, experimen
     protocol : from the records that are there to the runs wanted; asked again when all of them
         are done, until it wants no more.
     folder : holds `EXPERIMENT.jsonl` and, while runs are in progress, their checkpoints.
-    jobs : processes at a time.
+    jobs : processes at a time; -1: as many as there are cores. A script that asks for several
+        does so below `if __name__ == "__main__"`, since each process imports it.
     dask : the address of a scheduler whose workers do the runs instead, with one thread each.
     device : "cpu", or an accelerator as PyTorch names it.
-    progress : show the runs done and the time left; with one job, the epochs too.
+    progress : show the runs done and the time left, and how far the runs in progress are.
+    keep_going : do the other runs where one cannot be done.
 
     Raises
     ------
-    RuntimeError
-        If another process is writing to this store, or a Dask worker has several threads.
+    SettingsError, DatasetError
+        If a run, the device or the folder cannot be; nothing is begun then.
+    RunnerError
+        If another process is writing to this store; if no scheduler or no worker answers, or a
+        worker has several threads; if a process was killed twice in the middle of a run.
+    UnfinishedError
+        With `keep_going`, at the end, if a run could not be done.
+    Exception
+        Whatever else ended a run.
     """
-    file, checkpoints = folder / f"{experiment}.jsonl", folder / "checkpoints"
+    jobs = how_many(jobs)
+    file = folder / f"{experiment}.jsonl"
+    checkpoints = beforehand.check_folder(folder, file)
+    if dask is None:
+        beforehand.check_device(device)
+    bar = _Bar(experiment, progress)
     # whose end its workers see; on Windows a process is not told that its parent has gone
     runner = os.getpid() if dask is None and os.name == "posix" else None
-    checkpoints.mkdir(parents=True, exist_ok=True)
+    do = partial(_work, device=device, checkpoints=checkpoints.resolve(), runner=runner,
+                 progress=progress and jobs == 1 and dask is None)
     begun: dict[str | None, bool] = {}  # first task → whether it is there, trained to its end
-    with _only_writer(file), _processes(jobs, dask):
+    failed: dict[Run, Exception] = {}
+    work = None
+    with _only_writer(file), ExitStack() as stack:
         while True:
             done = {Run.of(record): record for record in store.read(file)}
             wanted = list(dict.fromkeys(protocol(list(done.values()))))  # each run once
-            missing = [run for run in wanted if run not in done]
+            missing = [run for run in wanted if run not in done and run not in failed]
             _tidy(wanted, done, checkpoints)
             if not missing:
-                return [done[run] for run in wanted]
+                break
+            if dask is None:  # a cluster's workers have data of their own
+                beforehand.check(missing)
+            work = work or stack.enter_context(crew(jobs, dask, bar.meanwhile, bar.say))
             todo = _round(missing, begun, checkpoints, len(missing) if dask else jobs)
-            work = (joblib.delayed(_work)(job, run, device, checkpoints.resolve(), runner,
-                                          progress and jobs == 1 and dask is None)
-                    for job, run in todo)
-            results = joblib.Parallel(return_as="generator_unordered", batch_size=1)(work)
-            for record in tqdm(results, total=len(todo), desc=experiment, unit="run",
-                               smoothing=0, disable=not progress):
-                if record is not None:
-                    store.append(file, record)
-                    finished_with(Run.of(record), checkpoints)
+            for (job, run), outcome in bar.over(work(todo, do), len(todo)):
+                if isinstance(outcome, Exception):
+                    failed |= _failure(job, run, outcome, keep_going, bar.say)
+                elif outcome is not None:
+                    store.append(file, outcome)
+                    finished_with(run, checkpoints)
             begun |= {run.first_task: True for job, run in todo if job is train_first_task}
+    if failed:
+        raise UnfinishedError(f"{len(failed)} of {len(wanted)} runs could not be done: "
+                              + "; ".join(f"{run} ({why})" for run, why in failed.items()))
+    return [done[run] for run in wanted]
+
+
+def _failure(job: Callable, run: Run, why: Exception, keep_going: bool, say: Callable
+             ) -> dict[Run, Exception]:
+    """What is left out if the grid goes on; where only its first task failed, the run itself is
+    still tried.
+    """
+    if not keep_going:
+        if isinstance(why, RunnerError):
+            raise type(why)(f"{run}: {why}. What is finished is in the store; --keep-going does "
+                            "the other runs") from why
+        why.add_note(f"This ended {run}. With --keep-going the other runs are done.")
+        raise why
+    say(f"{run}: {type(why).__name__}: {why}. The others go on.")
+    return {run: why} if job is execute else {}
+
+
+class _Bar:
+    """The runs done, and how far those in progress are."""
+
+    def __init__(self, experiment: str, shown: bool):
+        self._experiment, self._shown = experiment, shown
+        self._places: dict[tuple, str] = {}
+
+    def over(self, outcomes: Iterable, total: int):
+        with tqdm(total=total, desc=self._experiment, unit="run", smoothing=0,
+                  disable=not self._shown) as self._bar:
+            for job, outcome in outcomes:
+                self._places.pop(job, None)
+                self._bar.update()
+                yield job, outcome
+
+    def meanwhile(self, job: tuple, place: tuple[int, int]) -> None:
+        self._places[job] = f"task {place[0] + 1} epoch {place[1] + 1}"
+        self._bar.set_postfix_str(", ".join(self._places.values()))
+
+    def say(self, text: str) -> None:
+        if self._shown:
+            self._bar.write(text, file=sys.stderr)
 
 
 def _round(missing: list[Run], begun: dict[str | None, bool], checkpoints: Path, most: int
@@ -104,22 +170,25 @@ def _tidy(wanted: Iterable[Run], done: dict[Run, dict], checkpoints: Path) -> No
                 file.unlink()
 
 
-def _work(job: Callable, run: Run, device: str, checkpoints: Path, runner: int | None,
-          progress: bool) -> dict | None:
+def _work(job: Callable, run: Run, *, device: str, checkpoints: Path, runner: int | None,
+          progress: bool, meanwhile: Callable | None = None) -> dict | None:
     """One job, in the process `runner` or a child of it, which ends soon after it."""
-    def end_with_runner(*_):
+    def after_epoch(task, epoch):
         if runner not in (None, os.getpid(), os.getppid()):
-            os._exit(1)  # joblib would catch an exception, and begin the next run in its queue
+            os._exit(1)
+        if meanwhile is not None:
+            meanwhile((task, epoch))
 
-    end_with_runner()
-    checkpoints.mkdir(parents=True, exist_ok=True)  # on another machine it may not be there
+    if runner is None:  # on another machine, perhaps
+        beforehand.check_device(device)
+        checkpoints.mkdir(parents=True, exist_ok=True)
     if not _busy.acquire(blocking=False):  # in a worker that came after the others
-        raise RuntimeError(ALONE)
+        raise RunnerError(ALONE)
     try:
         name = run.key if job is execute else run.first_task
         with FileLock(checkpoints / f"{name}.lock"):
             return job(run, device=device, checkpoints=checkpoints, progress=progress,
-                       after_epoch=end_with_runner)
+                       after_epoch=after_epoch)
     finally:
         _busy.release()
 
@@ -130,21 +199,5 @@ def _only_writer(file: Path):
         with FileLock(file.with_suffix(".lock"), timeout=0):
             yield
     except Timeout:
-        raise RuntimeError(f"another process is writing to {file}: wait for it, or choose another "
-                           "folder") from None
-
-
-def _processes(jobs: int, dask: str | None):
-    """Where joblib sends the runs."""
-    if dask is None:
-        return joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1)
-    from distributed import Client
-
-    @contextmanager
-    def cluster():
-        with Client(dask, set_as_default=True) as client:
-            if any(threads > 1 for threads in client.nthreads().values()):
-                raise RuntimeError(ALONE)
-            with joblib.parallel_config("dask", wait_for_workers_timeout=60):
-                yield
-    return cluster()
+        raise RunnerError(f"another process is writing to {file}: wait for it, or choose another "
+                          "folder") from None

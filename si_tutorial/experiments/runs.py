@@ -1,6 +1,7 @@
 """One run: from its settings to its result."""
 
 import functools
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager, nullcontext
@@ -11,6 +12,8 @@ import numpy as np
 import torch
 
 from si_tutorial import datasets, networks, tasks, training
+from si_tutorial.experiments import own
+from si_tutorial.experiments.checks import SettingsError
 from si_tutorial.experiments.controls import ShuffledSynapticIntelligence
 from si_tutorial.experiments.notes import NOTHING, Notes
 from si_tutorial.experiments.provenance import commit, provenance
@@ -43,7 +46,7 @@ CIFAR_CLASSES = 10  # of CIFAR-100 in each task, in the order of their labels
 
 def sequence(run: Run) -> list[tasks.Task]:
     """The tasks that the run trains on, in their order."""
-    first, *others = [_with_held_out(_dataset(name), run) for name in SOURCES[run.data.name]]
+    first, *others = [_with_held_out(data, run) for data in _images(run)]
     labels = "global" if run.data.scenario == "class" else "within_task"
     start, end = run.data.start, run.data.start + run.data.tasks
     if run.data.sequence == "permuted":
@@ -53,19 +56,25 @@ def sequence(run: Run) -> list[tasks.Task]:
     else:
         parts = tasks.split_classes(first, 10) + tasks.split_classes(others[0], CIFAR_CLASSES)
     if end > len(parts):
-        raise ValueError(f"{run.data.name} splits into 1 to {len(parts)} tasks, got "
-                         f"tasks={run.data.tasks}{f' from start={start}' if start else ''}")
+        raise SettingsError(f"{run.data.name} splits into 1 to {len(parts)} tasks, got "
+                            f"tasks={run.data.tasks}{f' from start={start}' if start else ''}")
     return [replace(task, index=place) for place, task in enumerate(parts[start:end])]
 
 
 def network(run: Run) -> networks.MultiHeadNetwork:
     """The network at its start."""
-    classes, count = 2 if run.data.sequence == "split" else 10, run.data.tasks
+    shape, classes = (1, 28, 28), 10
+    if run.data.own:
+        data = own.dataset(run)
+        shape, classes = tuple(data.x_train.shape[1:]), len(data.y_train.unique())
+    classes, count = 2 if run.data.sequence == "split" else classes, run.data.tasks
     heads = {"task": [classes] * count, "domain": classes, "class": classes * count}
     start = {"seed": run.seed, "head_weights": run.network.head_weights}
     if isinstance(run.network, MLP):
-        net = networks.mlp(heads[run.data.scenario], hidden=run.network.hidden,
-                           dropout=run.network.dropout, **start)
+        net = networks.mlp(heads[run.data.scenario], inputs=math.prod(shape),
+                           hidden=run.network.hidden, dropout=run.network.dropout, **start)
+    elif run.data.own:
+        net = networks.conv_net(heads[run.data.scenario], channels=shape[0], side=shape[1], **start)
     else:
         net = networks.conv_net(heads[run.data.scenario], **start)
     return networks.in_bfloat16(net) if run.training.precision == "bfloat16" else net
@@ -75,6 +84,8 @@ def measure(run: Run, net: networks.MultiHeadNetwork) -> QuadraticPenalty | None
     """The run's penalty; for fine-tuning whose importances are wanted, SI as an observer."""
     settings = {name: value for name in ("strength", "damping")
                 if (value := getattr(run.method, name)) is not None}
+    if run.method.own:
+        return own.measure(run, net, **settings)
     if run.method.name == "shuffled SI":
         return ShuffledSynapticIntelligence(net, seed=run.seed, **settings)
     if run.method.penalised:
@@ -250,10 +261,18 @@ def _with_held_out(data: datasets.Dataset, run: Run) -> datasets.Dataset:
     train, test = order[:-count], order[-count:]
     present = [data.y_train[rows].unique().tolist() for rows in (order, train, test)]
     if not present[0] == present[1] == present[2]:
-        raise ValueError(f"held_out={count} leaves classes of {data.name} without images to train "
-                         "or to test on: choose another number, and a data set in random order")
+        raise SettingsError(f"held_out={count} leaves classes of {data.name} without images to "
+                            "train or to test on: choose another number, and a data set in random "
+                            "order")
     return replace(data, x_train=data.x_train[train], y_train=data.y_train[train],
                    x_test=data.x_train[test], y_test=data.y_train[test])
+
+
+def _images(run: Run) -> list[datasets.Dataset]:
+    """The data sets that the run's data consist of."""
+    if run.data.own:
+        return [own.dataset(run)]
+    return [_dataset(name) for name in SOURCES[run.data.name]]
 
 
 @functools.lru_cache(maxsize=2)
@@ -263,8 +282,10 @@ def _dataset(name: str) -> datasets.Dataset:
 
 @functools.lru_cache(maxsize=2)
 def _digest(name: str) -> str:
-    data = _dataset(name)
+    return _digest_of(_dataset(name))
 
+
+def _digest_of(data: datasets.Dataset) -> str:
     def as_in_file(key):  # images with their channels last
         value = getattr(data, key).numpy()
         return value.transpose(0, 2, 3, 1) if value.ndim == 4 else value
@@ -273,9 +294,10 @@ def _digest(name: str) -> str:
 
 def _origin(run: Run, device: str) -> dict:
     """Where the result comes from: the data, and what `provenance` says."""
-    names = SOURCES[run.data.name]
-    return {"data_source": "; ".join(str(_dataset(name)) for name in names),
-            "data_digest": " ".join(_digest(name) for name in names), **provenance(device)}
+    digests = ([_digest_of(own.dataset(run))] if run.data.own else
+               [_digest(name) for name in SOURCES[run.data.name]])
+    return {"data_source": "; ".join(map(str, _images(run))), "data_digest": " ".join(digests),
+            **provenance(device)}
 
 
 @contextmanager

