@@ -66,11 +66,12 @@ export function advice(found, setting) {
   return wrong ? ADVICE[wrong](NAMES[setting.method], found) : "";
 }
 
-function opening(tasks, method) {
+function opening(tasks, method, digits) {
   const right = method in FULL ? ` The right one uses ${FULL[method]}.` : "";
-  return `Two copies of one network learn ${NUMBERS[tasks]} tasks one after another, on the same `
-    + `examples, and ${method === "joint" ? "only the right one still sees old tasks."
-      : "never see an old task again."}${right} A cross marks what has been forgotten.`;
+  return `Two copies of one network learn to tell ${digits ? "digits apart"
+    : "gold points from violet ones"}, ${NUMBERS[tasks]} tasks in a row. ${
+    method === "joint" ? "Only the right one still sees old tasks."
+      : "They never see an old task again."}${right} A cross marks what has been forgotten.`;
 }
 
 function learning(at, method, digits) {
@@ -88,8 +89,9 @@ function learning(at, method, digits) {
 export function sentence(found, setting) {
   const { at, accuracy, more } = found, { method } = setting;
   const name = NAMES[method], tasks = accuracy[0].length, wrong = advice(found, setting);
-  if (at < 0) return opening(tasks, method);
-  if (!ended(found)) return wrong || learning(at, method, found.scene?.[0].images);
+  const digits = found.scene?.[0].images;
+  if (at < 0) return opening(tasks, method, digits);
+  if (!ended(found)) return wrong || learning(at, method, digits);
   const [plain, other] = accuracy.map((row) => percent(mean(row.slice(0, at + 1))));
   const scope = more ? `of ${at === 0 ? "it" : `the ${NUMBERS[at + 1]} tasks so far`}`
     : `of all ${NUMBERS[tasks]} tasks`;
