@@ -69,16 +69,17 @@ function movable(plot, model) {
 
 /** The way of the weights from task to task, and how far its end is from the best place. */
 function trail(plot, ends, best, off) {
-  const end = ends.at(-1), below = end[1] < best[1];
+  const end = ends.at(-1), sides = end[1] === best[1] ? [-17, -35] // one weight: both above the line
+    : end[1] < best[1] ? [28, -17] : [-17, 28];
   plot.line(ends, { stroke: "var(--si-text)", "stroke-width": 2.5 });
   plot.line([end, best], { stroke: "var(--si-red)", "stroke-width": 2.5,
                            "stroke-dasharray": "5 4" });
   ends.forEach((at) => plot.dot(at, { r: 4.5, fill: "var(--si-text)" }));
   plot.cross(best, { stroke: BEST, "stroke-width": 4 });
   plot.ring(end);
-  if (off > 0.2) plot.text(end, "end", { dy: below ? 28 : -17, bold: true });
+  if (off > 0.2) plot.text(end, "end", { dy: sides[0], bold: true });
   plot.text(best, off > 0.2 ? "best for all" : "the end is best for all",
-            { dy: below ? -17 : 28, bold: true });
+            { dy: sides[1], bold: true });
 }
 
 function two_weights(stage, model) {

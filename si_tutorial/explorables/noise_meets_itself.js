@@ -91,8 +91,8 @@ function curve(stage) {
 
 function sentence(batch, partner, times, noise) {
   if (partner === "independent") {
-    return "The noise of another batch does not know this step. Its products with it are as often "
-      + "negative as positive, and on average the account is true.";
+    return "The noise of another batch does not know this step. Their products are as often "
+      + "negative as positive: the account wanders round the true one and does not outgrow it.";
   }
   return `At batch size ${batch} the account grows ${short(times)} times as fast as it should: `
     + `${Math.round(100 * noise)} % of it is noise. It is in the step and in the gradient, and `

@@ -43,7 +43,7 @@ export function slider(parent, model, name,
   return () => {
     const value = model.get(name);
     input.value = value;
-    input.style.setProperty("--si-share", share(value));
+    input.style.setProperty("--si-done", `calc(8px + (100% - 16px) * ${share(value)})`);
     readout.textContent = format(value);
     input.setAttribute("aria-valuetext", format(value));
   };

@@ -76,9 +76,9 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
   white-space: nowrap; }
 .si-fig input[type=range] { appearance: none; display: block; width: 100%; height: 1.6rem;
   margin: 0; padding: 0; border: 0; border-radius: 3px; cursor: pointer; touch-action: pan-y;
-  --si-done: calc(8px + (100% - 16px) * var(--si-share, 0));
-  background: linear-gradient(var(--si-blue) 0 0) 0 50% / var(--si-done) 6px no-repeat,
+  background: linear-gradient(var(--si-blue) 0 0) 0 50% / var(--si-done, 0) 6px no-repeat,
     linear-gradient(var(--si-line) 0 0) 0 50% / 100% 6px no-repeat; }
+.si-fig input:disabled { opacity: .45; cursor: default; }
 .si-fig input[type=range]::-webkit-slider-thumb { appearance: none; ${THUMB} }
 .si-fig input[type=range]::-moz-range-thumb { ${THUMB} }
 /* a mark stands in the middle under the thumb, or as near as it fits; its notch is exact */
