@@ -11,7 +11,7 @@ SOURCES := $(shell find book si_tutorial tests/equations _static _ext _config.ym
 
 # the longest notebook first, one handed out at a time, so that no process waits long for the other
 LONG := book/catastrophic_forgetting.ipynb book/synaptic_intelligence.ipynb book/split_mnist.ipynb \
-	book/permuted_mnist.ipynb book/cifar.ipynb
+	book/permuted_mnist.ipynb book/cifar.ipynb book/your_own_network.ipynb
 NOTEBOOKS := $(LONG) $(filter-out $(LONG),$(wildcard book/*.ipynb))
 NBMAKE := --nbmake --nbmake-timeout=900 --maxschedchunk=1
 
