@@ -13,7 +13,8 @@ SOURCES := $(shell find book si_tutorial tests/equations _static _ext _config.ym
 LONG := book/catastrophic_forgetting.ipynb book/synaptic_intelligence.ipynb book/split_mnist.ipynb \
 	book/permuted_mnist.ipynb book/cifar.ipynb book/your_own_network.ipynb
 NOTEBOOKS := $(LONG) $(filter-out $(LONG),$(wildcard book/*.ipynb))
-NBMAKE := --nbmake --nbmake-timeout=900 --maxschedchunk=1
+# with the time that each took
+NBMAKE := --nbmake --nbmake-timeout=900 --maxschedchunk=1 --durations=0
 
 # a copy of what the pages are made from, in which they are built without being executed again
 define copy
@@ -25,7 +26,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks unit pages draft pdf links colab address picture serve lab lint types data data-cifar bench bench-cifar memory newest clean FORCE
+.PHONY: help book test notebooks unit pages draft pdf links colab address picture serve lab lint types data data-cifar bench bench-cifar memory newest audit clean FORCE
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -102,6 +103,13 @@ newest:  ## tests and notebooks with the newest versions of what they need, in .
 	$(PYTHON) -m venv --clear .venv-newest
 	$(BIN:.venv/%=.venv-newest/%)/python -m pip install --quiet --disable-pip-version-check -r build/newest.txt -e .
 	$(MAKE) -o .venv/.complete BIN=$(BIN:.venv/%=.venv-newest/%) data unit notebooks
+
+# pip-audit lies apart, so that what it needs is no part of what it looks at
+audit: .venv/.complete  ## known vulnerabilities of the packages that the book is built with
+	$(PYTHON) -m venv .venv-audit
+	$(BIN:.venv/%=.venv-audit/%)/python -m pip install --quiet --disable-pip-version-check "pip-audit>=2.9"
+	$(BIN:.venv/%=.venv-audit/%)/python -m pip_audit --skip-editable --path \
+		"$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 clean:  ## remove what was built (not .venv, not the data)
 	rm -rf _build build dist

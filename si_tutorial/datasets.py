@@ -7,8 +7,10 @@ is kept there. Every file is verified by the SHA-256 of its pixels and labels ea
 
 import hashlib
 import os
+import pickle
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ import platformdirs
 import torch
 from torch import Tensor
 
+from si_tutorial import archives
 from si_tutorial.errors import UserError
 
 # torchvision's class and the SHA-256 over the bytes of x_train, y_train, x_test, y_test. The rows
@@ -224,14 +227,21 @@ def _fetch(name: str, whole: str):
     import torchvision
 
     socket.setdefaulttimeout(STALLED_AFTER)
-    kind = getattr(torchvision.datasets, KNOWN[name][0])
+    kind, folder = getattr(torchvision.datasets, KNOWN[name][0]), Path(whole).parent
     try:
-        train, test = (kind(Path(whole).parent, train=t, download=True) for t in (True, False))
-    except (OSError, RuntimeError) as why:
+        if name == "mnist":
+            train, test = (kind(folder, train=part, download=True) for part in (True, False))
+            arrays = (train.data, train.targets, test.data, test.targets)
+        else:  # torchvision would extract the archive, and unpickle whatever it holds
+            torchvision.datasets.utils.download_url(kind.url, folder, kind.filename, kind.tgz_md5)
+            arrays = [array for members in (kind.train_list, kind.test_list)
+                      for array in archives.images_and_labels(folder / kind.filename, [
+                          f"{kind.base_folder}/{member}" for member, _ in members])]
+    except (OSError, RuntimeError, KeyError, tarfile.TarError, pickle.UnpicklingError) as why:
         Path(whole).with_suffix(".error").write_text(" ".join(str(why).split()))
         sys.exit(1)
-    np.savez(whole, **{key: np.asarray(value, dtype=np.uint8) for key, value in zip(
-        KEYS, (train.data, train.targets, test.data, test.targets), strict=True)})
+    np.savez(whole, **{key: np.asarray(value, dtype=np.uint8)
+                       for key, value in zip(KEYS, arrays, strict=True)})
 
 
 def _canonical(name: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -2,11 +2,16 @@
 
 import contextlib
 import http.server
+import io
 import os
+import pickle
 import socket
 import sys
+import tarfile
 import threading
 import types
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +169,48 @@ def test_a_broken_byte_is_harmless_or_an_error_that_names_the_file(home, save):
 def test_what_is_no_npz_is_an_error_that_names_it(home, content):
     put(home).write_bytes(content)
     assert_damaged(home)
+
+
+@pytest.mark.parametrize("content", [b"hello", b"", b"\x80\x04]\x94."],
+                         ids=["text", "nothing", "pickle"])
+def test_members_that_are_no_arrays_are_an_error_that_names_the_file(home, content):
+    put(home)
+    with zipfile.ZipFile(home / "mnist.npz", "w") as file:
+        for key in datasets.KEYS:
+            file.writestr(f"{key}.npy", content)
+    assert_damaged(home)
+
+
+@pytest.mark.parametrize("damage", [
+    lambda home: put(home).write_bytes(b"\x80\x04]\x94."),
+    lambda home: put(home, y_train=np.array([{}] * 30, dtype=object))], ids=["pickle", "objects"])
+def test_no_message_advises_to_load_a_file_that_is_refused(home, damage):
+    damage(home)
+    with pytest.raises(DatasetError) as caught:
+        load("mnist")
+    assert "pickle" not in str(caught.value)
+
+
+def test_two_loaders_at_once_find_one_whole_file(home, monkeypatch, original):
+    """Each downloads into a folder of its own, and the last move wins with the same content."""
+    program(monkeypatch, WRITE, original)
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: load("mnist", strict=True), range(2)))
+    assert all(same(data, arrays_like("mnist")) for data in both)
+    assert [file.name for file in home.iterdir()] == ["mnist.npz"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root writes everywhere")
+def test_a_cache_that_can_only_be_read_is_read_and_not_written_to(home, monkeypatch, original):
+    put(home)
+    home.chmod(0o500)
+    try:
+        assert same(load("mnist"), arrays_like("mnist"))
+        program(monkeypatch, WRITE, original)
+        with pytest.raises(DatasetError, match="could not be downloaded"):
+            load("cifar10")
+    finally:
+        home.chmod(0o700)
 
 
 def test_a_single_array_under_the_name_of_a_data_set_is_an_error_that_names_it(home):
@@ -439,26 +486,100 @@ def test_a_folder_that_cannot_be_made_is_an_error_and_not_a_crash(home, monkeypa
 
 # ------------------------------------------------------------------ torchvision in the child
 
-@NAMES
-def test_what_torchvision_delivers_becomes_an_npz_that_is_known(monkeypatch, tmp_path, name):
-    arrays, calls = arrays_like(name), []
+def stand_in(monkeypatch, name, kind, **others):
+    """A torchvision that has this class alone; the seconds that it is told to wait."""
+    told = []
+    fake = types.SimpleNamespace(datasets=types.SimpleNamespace(
+        **{datasets.KNOWN[name][0]: kind}, **others))
+    monkeypatch.setitem(sys.modules, "torchvision", fake)
+    monkeypatch.setattr(socket, "setdefaulttimeout", told.append)
+    return told
 
-    class Delivered:  # MNIST gives tensors, CIFAR an array and a list
+
+def assert_known(name, file):
+    read, expected = datasets.read(name, file), datasets._canonical(name, arrays_like(name))
+    assert all(np.array_equal(read[key], expected[key]) for key in datasets.KEYS)
+
+
+def test_what_torchvision_delivers_becomes_an_npz_that_is_known(monkeypatch, tmp_path):
+    arrays, calls = arrays_like("mnist"), []
+
+    class Delivered:
         def __init__(self, root, train, download):
             calls.append((Path(root), train, download))
             part = "train" if train else "test"
-            x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
-            self.data = torch.from_numpy(x) if name == "mnist" else x
-            self.targets = torch.from_numpy(y).long() if name == "mnist" else y.tolist()
-    fake = types.SimpleNamespace(datasets=types.SimpleNamespace(
-        **{datasets.KNOWN[name][0]: Delivered}))
-    monkeypatch.setitem(sys.modules, "torchvision", fake)
-    monkeypatch.setattr(socket, "setdefaulttimeout", lambda seconds: calls.append(seconds))
-    datasets._fetch(name, str(tmp_path / "whole.npz"))
-    assert calls == [datasets.STALLED_AFTER, (tmp_path, True, True), (tmp_path, False, True)]
-    read = datasets.read(name, tmp_path / "whole.npz")
-    expected = datasets._canonical(name, arrays)
-    assert all(np.array_equal(read[key], expected[key]) for key in datasets.KEYS)
+            self.data = torch.from_numpy(arrays[f"x_{part}"])
+            self.targets = torch.from_numpy(arrays[f"y_{part}"]).long()
+    assert stand_in(monkeypatch, "mnist", Delivered) == []
+    datasets._fetch("mnist", str(tmp_path / "whole.npz"))
+    assert calls == [(tmp_path, True, True), (tmp_path, False, True)]
+    assert_known("mnist", tmp_path / "whole.npz")
+
+
+def cifar_archive(file, name, **others):
+    """An archive as CIFAR's, of the made-up images; `others` are members besides or instead."""
+    arrays, label = arrays_like(name), "labels" if name == "cifar10" else "fine_labels"
+
+    def entry(part, rows):
+        images = arrays[f"x_{part}"][rows].transpose(0, 3, 1, 2).reshape(-1, 3 * 32 * 32)
+        return pickle.dumps({"data": images, label: arrays[f"y_{part}"][rows].tolist(),
+                             "filenames": ["a.png"]}, protocol=4)
+    members = {"base/one": entry("train", slice(0, 12)), "base/two": entry("train", slice(12, 30)),
+               "base/test": entry("test", slice(None))} | others
+    with tarfile.open(file, "w:gz") as tar:
+        for member, content in members.items():
+            told = tarfile.TarInfo(member)
+            told.size = len(content)
+            tar.addfile(told, io.BytesIO(content))
+
+
+class Cifar:
+    url, filename, tgz_md5, base_folder = "https://nowhere", "c.tar.gz", "its md5", "base"
+    train_list, test_list = [["one", "md5"], ["two", "md5"]], [["test", "md5"]]
+
+
+def fetch_cifar(monkeypatch, tmp_path, name, **others):
+    def download_url(url, folder, filename, md5):
+        assert (url, filename, md5) == (Cifar.url, Cifar.filename, Cifar.tgz_md5)
+        cifar_archive(folder / filename, name, **others)
+    told = stand_in(monkeypatch, name, Cifar, utils=types.SimpleNamespace(
+        download_url=download_url))
+    folder = tmp_path / "scratch" / "below"
+    folder.mkdir(parents=True)
+    try:
+        datasets._fetch(name, str(folder / "whole.npz"))
+    finally:
+        assert told == [datasets.STALLED_AFTER]
+    return folder
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_cifars_archive_is_read_where_it_is_and_none_of_its_members_is_written(
+        monkeypatch, tmp_path, name):
+    folder = fetch_cifar(monkeypatch, tmp_path, name, **{
+        "../outside": b"x", str(tmp_path / "absolute"): b"x", "base/batches.meta": b"x"})
+    assert_known(name, folder / "whole.npz")
+    assert {f.name for f in tmp_path.rglob("*")} == {"scratch", "below", "c.tar.gz", "whole.npz"}
+
+
+@pytest.mark.parametrize("content", [
+    b"cos\nsystem\n(S'touch harmed'\ntR.", b"cnumpy.testing\nrundocs\n(tR.",
+    b"cnumpy.core.multiarray\nscalar\n(tR.", b"cbuiltins\neval\n(S'1'\ntR.", b"nonsense", b""],
+    ids=["system", "numpy's own", "scalar", "eval", "nonsense", "empty"])
+def test_nothing_in_an_archive_is_run(monkeypatch, tmp_path, content):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((SystemExit, EOFError)):
+        fetch_cifar(monkeypatch, tmp_path, "cifar10", **{"base/two": content})
+    assert not (tmp_path / "harmed").exists()
+    assert not list(tmp_path.rglob("whole.npz"))
+
+
+def test_an_archive_without_a_member_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(Cifar, "test_list", [["missing", "md5"]])
+    with pytest.raises(SystemExit):
+        fetch_cifar(monkeypatch, tmp_path, "cifar10")
+    (said,) = tmp_path.rglob("*.error")
+    assert "base/missing" in said.read_text()
 
 
 def test_the_child_is_the_same_python_asked_for_the_same_file(monkeypatch):

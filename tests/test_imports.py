@@ -14,7 +14,7 @@ PACKAGE = ROOT / "si_tutorial"
 COMES_WITH = {"matplotlib": "seaborn", "ipywidgets": "anywidget", "traitlets": "anywidget",
               "IPython": "anywidget", "PIL": "seaborn"}
 LEVELS = [  # each may import from the ones before it
-    {"errors"},
+    {"errors", "archives"},
     {"formulas", "per_example", "networks", "datasets", "checkpoints", "conventions", "search"},
     {"fisher", "quadratic"},
     {"importance", "tasks", "metrics"},

@@ -66,7 +66,7 @@ def test_what_is_published_shows_the_full_data_set():
     assert strict == "${{ github.event_name == 'push' && '1' || '0' }}"
 
 
-@pytest.mark.parametrize("name", ["newest", "links", "colab"])
+@pytest.mark.parametrize("name", ["newest", "audit", "links", "colab"])
 def test_the_weekly_run_ends_before_its_job_is_cancelled_and_uses_a_python_that_is_tested(name):
     job = WORKFLOWS["newest"]["jobs"][name]
     (python,) = (step["with"]["python-version"] for step in job["steps"] if "with" in step)
