@@ -14,6 +14,7 @@ from si_tutorial.experiments.settings import (
     METHODS,
     MLP,
     PENALISED,
+    SCENARIOS,
     UNPENALISED,
     ConvNet,
     Data,
@@ -160,6 +161,12 @@ def tuned(base: Run, records: Iterable[dict], rounds: int = 2) -> dict[str, floa
         if strength is not None:
             found[method] = strength
     return found
+
+
+def without_second_round(base: Run, records: Iterable[dict]) -> list[dict]:
+    """The records of `base`'s experiment, less those of tuning's second round."""
+    first = {run for scenario in SCENARIOS for run in tuning(in_scenario(base, scenario))}
+    return [record for record in records if not record["held_out"] or Run.of(record) in first]
 
 
 def finer(strength: float) -> tuple[float, ...]:

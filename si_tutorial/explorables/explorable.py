@@ -4,12 +4,14 @@ import json
 import re
 import uuid
 from pathlib import Path
+from typing import Any
 
 import anywidget
 
 # The same module runs without a kernel: a model that only keeps the state, and a Blob to import.
 STATIC = """<div id="{name}" class="si-explorable"></div>
 <script type="module">
+const rows = (keys, rows) => rows.map((row) => Object.fromEntries(keys.map((k, i) => [k, row[i]])));
 const state = {state}, listeners = {{}};
 const model = {{
   get: (key) => state[key],
@@ -76,9 +78,16 @@ class Explorable(anywidget.AnyWidget):
 
     def static(self) -> str:
         """The figure with its present state as HTML that needs no kernel and no other file."""
-        def script(value):
-            text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-            return text.replace("<", "\\u003c")
+        state = ",".join(f"{_script(name)}:{_script(value)}" for name, value in
+                         self.state().items())
+        return STATIC.format(name=f"figure-{uuid.uuid4().hex[:8]}", state=f"{{{state}}}",
+                             source=_script(self._esm))
 
-        return STATIC.format(name=f"figure-{uuid.uuid4().hex[:8]}", state=script(self.state()),
-                             source=script(self._esm))
+
+def _script(value: Any) -> str:
+    """`value` as JavaScript that is safe in a page; of equal records, the names stand there once."""
+    if isinstance(value, list) and len(value) > 1 and all(
+            isinstance(one, dict) and one.keys() == value[0].keys() for one in value):
+        return f"rows({_script([*value[0]])},{_script([[*one.values()] for one in value])})"
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
