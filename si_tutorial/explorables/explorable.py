@@ -85,7 +85,7 @@ class Explorable(anywidget.AnyWidget):
 
 
 def _script(value: Any) -> str:
-    """`value` as JavaScript that is safe in a page; of equal records, the names stand there once."""
+    """`value` as JavaScript that is safe in a page; names of records alike stand there once."""
     if isinstance(value, list) and len(value) > 1 and all(
             isinstance(one, dict) and one.keys() == value[0].keys() for one in value):
         return f"rows({_script([*value[0]])},{_script([[*one.values()] for one in value])})"
