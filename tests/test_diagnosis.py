@@ -187,6 +187,18 @@ def test_nothing_is_found_where_each_task_has_a_normalisation_of_its_own():
         assert diagnose(measure) == []
 
 
+def test_nothing_is_found_where_weights_are_clipped_under_a_measure_that_does_not_mind():
+    training = Training(measure="EWC").task(0).steps(1, 5)
+    with torch.no_grad():
+        training.net[1].weight.clamp_(-0.1, 0.1)
+    assert words(training) == []
+
+
+def test_nothing_is_found_where_a_strength_is_small_and_acts():
+    training = Training(measure=SynapticIntelligence, strength=3e-3, damping=0.1)
+    assert words(training.task(0).steps(1, 60)) == []
+
+
 def test_nothing_is_found_where_the_penalty_is_a_part_of_the_loss():
     training = Training(measure="EWC").task(0)
     measure, x = training.measure.detach(), batch(1)
@@ -320,6 +332,12 @@ def moved_statistics():
     return Training("BatchNorm").task(0).task(1, frozen=False)
 
 
+def statistics_moved_without_a_step():
+    training = Training("BatchNorm").task(0).task(1)
+    training.net.train()(batch(2)[0])
+    return training
+
+
 def statistics_about_to_move():
     return Training("BatchNorm").task(0)
 
@@ -347,6 +365,7 @@ FAULTS = {
     one_group_too_stiff: "diverge on '1.weight'$",
     moving_statistics: "changed the running statistics of BatchNorm1d '2'",
     moved_statistics: "changed the running statistics",
+    statistics_moved_without_a_step: "statistics of BatchNorm1d '2'$",
     statistics_about_to_move: "In training mode: BatchNorm1d '2'",
     too_weak: "The pull is .* of the gradient", too_strong: "The pull is .* times the gradient"}
 
