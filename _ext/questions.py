@@ -135,17 +135,17 @@ class AsList(SphinxPostTransform):
 
 
 def visit_question(self, node):
-    self.body.append(self.starttag(node, "fieldset", CLASS="si-question"))
+    self.body.append(self.starttag(node, "fieldset", CLASS="si-quiz"))
 
 
 def depart_question(self, node):
-    self.body.append('<div class="si-said" role="status"></div></fieldset>\n')
+    self.body.append('<div class="si-quiz-said" role="status"></div></fieldset>\n')
 
 
 def visit_choice(self, node):
     name, letter = (self.attval(node[what]) for what in ("name", "letter"))
     self.body.append(
-        f'<div class="si-choice"><input type="radio" name="{name}" id="{name}-{letter}" '
+        f'<div class="si-quiz-choice"><input type="radio" name="{name}" id="{name}-{letter}" '
         f'value="{letter}"><label for="{name}-{letter}"><span class="si-letter">{letter}. '
         '</span>')
 

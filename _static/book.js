@@ -17,7 +17,7 @@ if (window.MathJax) window.MathJax.startup = {
 function unfold(answer) {
   if (answer.tagName === "DETAILS") answer.open = true;
   else if (answer.matches(".si-answer"))
-    answer.closest(".si-question").querySelector(`input[value="${answer.dataset.to}"]`).click();
+    answer.closest(".si-quiz").querySelector(`input[value="${answer.dataset.to}"]`).click();
   else if (answer.classList.contains("toggle-hidden")) answer.querySelector("button")?.click();
 }
 

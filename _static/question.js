@@ -3,21 +3,21 @@
 
 /** Show the answer to a chosen radio button. Nodes are copied, so no text is read as markup. */
 function answer(radio) {
-  const question = radio.closest(".si-question");
+  const question = radio.closest(".si-quiz");
   const given = [...question.querySelectorAll(".si-answer")]
     .find((one) => one.dataset.to === radio.value);
   const copy = given.cloneNode(true);
   for (const e of copy.querySelectorAll("[id]")) e.removeAttribute("id");
-  const said = question.querySelector(".si-said");
+  const said = question.querySelector(".si-quiz-said");
   said.dataset.right = given.dataset.right;
   said.replaceChildren(...copy.childNodes);
 }
 
 document.addEventListener("change", (event) => {
-  if (event.target.matches(".si-question input")) answer(event.target);
+  if (event.target.matches(".si-quiz input")) answer(event.target);
 });
 
 // a browser may keep what was chosen when a page is loaded anew
 addEventListener("pageshow", () => {
-  for (const radio of document.querySelectorAll(".si-question input:checked")) answer(radio);
+  for (const radio of document.querySelectorAll(".si-quiz input:checked")) answer(radio);
 });

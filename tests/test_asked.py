@@ -120,7 +120,7 @@ def test_two_exercises_of_a_chapter_need_paper_only(chapter):
 @pytest.mark.parametrize("chapter", ["playground", *CHAPTERS])
 def test_on_a_page_each_question_has_its_choices_their_answers_and_one_that_is_right(chapter):
     page = (HTML / f"book/{chapter}.html").read_text(encoding="utf-8")
-    fields = re.findall(r'<fieldset class="si-question".*?</fieldset>', page, re.DOTALL)
+    fields = re.findall(r'<fieldset class="si-quiz".*?</fieldset>', page, re.DOTALL)
     asked = questions(chapter)
     assert len(fields) == len(asked)
     for field, one in zip(fields, asked, strict=True):

@@ -30,7 +30,7 @@ def test_a_solution_and_a_hint_open(look, fold):
 
 
 @pytest.mark.parametrize(("answer", "shown"), [
-    (".si-answer", ".si-said"), ("div.solution.dropdown", "div.solution.dropdown"),
+    (".si-answer", ".si-quiz-said"), ("div.solution.dropdown", "div.solution.dropdown"),
     ("div.hint.dropdown", "div.hint.dropdown")])
 def test_a_search_hit_inside_a_folded_answer_opens_it(look, answer, shown):
     address = (HTML / "book/synaptic_intelligence.html").as_uri()

@@ -16,7 +16,7 @@ def opened(page, path=PAGE):
     page.goto(path.as_uri())
     page.wait_for_function("() => !!window.MathJax?.startup?.promise")
     page.evaluate("() => MathJax.startup.promise")
-    return page.locator(".si-question")
+    return page.locator(".si-quiz")
 
 
 def right_one(question):
@@ -79,7 +79,7 @@ def test_formulas_in_choices_and_answers_are_set_by_the_page_itself(look):
     question = with_formula.first
     to = question.locator(".si-answer").filter(has=look.locator(".math")).first
     question.locator(f'input[value="{to.get_attribute("data-to")}"]').check()
-    formula = question.locator(".si-said mjx-container").first
+    formula = question.locator(".si-quiz-said mjx-container").first
     assert formula.is_visible() and formula.bounding_box()["width"] > 5
     assert question.locator("mjx-merror").count() == 0
     label = look.locator("label:has(mjx-container)").first
@@ -90,10 +90,10 @@ def test_formulas_in_choices_and_answers_are_set_by_the_page_itself(look):
 @pytest.mark.parametrize("chapter", ["playground", *CHAPTERS])
 def test_nothing_sticks_out_at_any_answer(look, chapter):
     opened(look, HTML / f"book/{chapter}.html")
-    assert look.evaluate("""() => [...document.querySelectorAll(".si-question input")].filter(
+    assert look.evaluate("""() => [...document.querySelectorAll(".si-quiz input")].filter(
         (button) => {
           button.click();
-          const box = button.closest(".si-question");
+          const box = button.closest(".si-quiz");
           const right = document.querySelector("article.bd-article").getBoundingClientRect().right;
           return box.getBoundingClientRect().right > right + 1
             || [...box.querySelectorAll("*:not(mjx-container *, .si-answers *)")].some((e) =>
@@ -107,7 +107,7 @@ def test_an_answer_is_text_and_never_markup(look):
     question.locator(".si-answer").first.evaluate(
         "e => e.append('<img src=x onerror=window.hurt=1>')")
     question.locator("input").first.check()
-    assert "<img" in question.locator(".si-said").inner_text()
+    assert "<img" in question.locator(".si-quiz-said").inner_text()
     assert question.locator("img").count() == 0 and not look.evaluate("window.hurt")
 
 
@@ -116,7 +116,7 @@ def is_a_plain_list(question):
     letters = [letter.inner_text().strip() for letter in question.locator("label .si-letter").all()]
     assert letters == ["a.", "b.", "c."]
     assert not question.locator("input").first.is_visible()
-    assert not question.locator(".si-said").is_visible()
+    assert not question.locator(".si-quiz-said").is_visible()
     answers = question.locator(".si-answer").all()
     assert all(answer.is_visible() for answer in answers)
     assert [answer.inner_text()[:2] for answer in answers] == letters
@@ -136,5 +136,5 @@ def test_without_a_script_a_question_is_a_list_too(browser):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(PAGE.as_uri())
-    is_a_plain_list(page.locator(".si-question").first)
+    is_a_plain_list(page.locator(".si-quiz").first)
     context.close()
