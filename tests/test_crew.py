@@ -192,7 +192,7 @@ def test_a_worker_of_a_cluster_is_killed_in_mid_run_and_another_that_comes_late_
     time.sleep(0.2)
     address = json.loads(file.read_text())["address"]
     first = worker()
-    grid = start(*words("--dask", address, epochs=1500, methods=["fine-tuning"]))
+    grid = start(*words("--dask", address, epochs=300, methods=["fine-tuning"]))
     until(lambda: list(tmp_path.glob("results/checkpoints/*.pt")), grid)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
@@ -201,7 +201,7 @@ def test_a_worker_of_a_cluster_is_killed_in_mid_run_and_another_that_comes_late_
     worker()
     assert grid.wait(300) == 0, grid.said.read_text()
     (record,) = store.read(tmp_path / "results/split-mnist.jsonl")
-    alone = start(*words("--results", "alone", epochs=1500, methods=["fine-tuning"]))
+    alone = start(*words("--results", "alone", epochs=300, methods=["fine-tuning"]))
     assert alone.wait(300) == 0
     (same,) = store.read(tmp_path / "alone/split-mnist.jsonl")
     assert record["accuracy"] == same["accuracy"]

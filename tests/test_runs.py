@@ -62,6 +62,7 @@ def test_a_run_survives_the_journey_through_a_store_field_by_field():
 def test_the_names_of_all_fields_differ_so_that_a_line_can_be_flat():
     parts = [FULL.data, FULL.network, FULL.training, FULL.method]
     count = sum(len(fields(part)) for part in parts) + len(fields(Run)) - len(parts)
+    count -= len({"code", "file"})  # of runs that take something from a file of one's own
     assert len(FULL.fields) == count
     for part in parts:
         for field in fields(part):
