@@ -51,8 +51,9 @@ def diagnose(measure: QuadraticPenalty, optimizer: torch.optim.Optimizer | None 
         measure._check_network()
     except RuntimeError as error:
         return [Finding("The network is not the one that this measure was built on", str(error),
-                        "Give the network its final form, place and dtype first, then build the "
-                        "optimizer, the measure, and attach it")]
+                        "Change a network between two tasks, and call sync_parameters() directly "
+                        "after consolidate(); give it its place and dtype before the optimizer "
+                        "and the measure are built")]
     optimizer = optimizer or measure.optimizer
     return [*_action(measure, optimizer), *_coverage(measure, optimizer), *_finiteness(measure),
             *_importance(measure), *_stiffness(measure, optimizer), *_statistics(measure),
