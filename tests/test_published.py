@@ -2,14 +2,16 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from si_tutorial import datasets, metrics
-from si_tutorial.experiments import protocols, report, store
+from si_tutorial.experiments import own, protocols, report, store
 from si_tutorial.experiments.runs import SOURCES, execute
 from si_tutorial.experiments.settings import Run
 
+ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = [name for name in protocols.EXPERIMENTS if store.published(name)]
 
 
@@ -59,3 +61,13 @@ def test_a_published_line_comes_out_again():
     again = execute(run)
     assert report.agrees(record, again, records), (
         f"{record['accuracy'][-1]} is stored, now it is {again['accuracy'][-1]}")
+
+
+def test_the_example_of_a_measure_of_ones_own_is_that_of_the_file_beside_the_pages():
+    file = own.file(ROOT / "book/own_measures.py")
+    records = store.published("own-split-mnist")
+    assert {record["code"] for record in records} == {file.code}
+    assert {record["method"] for record in records} == {"RootFisher"}
+    tuning = [record for record in records if record["held_out"]]
+    assert {record["seed"] for record in tuning} == set(protocols.TUNING_SEEDS)
+    assert len({record["strength"] for record in tuning}) == 5
