@@ -43,7 +43,7 @@ unit: .venv/.complete  ## the package's tests and the equations' tests
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) -m "not built"
 
 pages: book  ## the tests of the built book, in headless Chromium where there is one
-	$(BIN)/python -m pytest -q -m built
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(JOBS) -m built
 
 draft: .venv/.complete  ## the pages without executing anything, to look at a changed sentence
 	$(call copy,build/draft)
