@@ -80,7 +80,7 @@ window.measure = (() => {
       const [r, g, b, a = 1] = color.match(/[\d.]+/g).map(Number);
       return a > 0.5 && 0.2126 * r + 0.7152 * g + 0.0722 * b > 128;
     };
-    const grounds = "*:not(a.sd-btn, button)";  // these may stand out
+    const grounds = "*:not(a.sd-btn, button, .si-track span)";  // these may stand out, bars too
     return inArticle(grounds).filter((e) => seen(e) && e.clientWidth * e.clientHeight > 2000
       && light(getComputedStyle(e).backgroundColor)).map(name);
   }

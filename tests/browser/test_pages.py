@@ -83,6 +83,7 @@ def test_the_bowl_shows_what_the_package_computes_and_follows_keys_and_pointer(l
         seen.append(shown())
     assert not np.allclose(seen[0], seen[-1])
 
+    figure.locator(".si-grip").scroll_into_view_if_needed()
     box = figure.locator(".si-grip").bounding_box()
     middle = figure.locator(".si-inside").bounding_box()
     look.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
