@@ -7,18 +7,15 @@ import warnings
 import pytest
 import torch
 import torch.nn.functional as F
+from kinds import EVERY, KINDS
 from torch import nn
 from torch.optim import SGD, Adam
 
 from si_tutorial.importance import (
-    ElasticWeightConsolidation,
-    MemoryAwareSynapses,
     SynapticIntelligence,
     UniformImportance,
 )
 
-KINDS = [ElasticWeightConsolidation, MemoryAwareSynapses, SynapticIntelligence, UniformImportance]
-EVERY = pytest.mark.parametrize("kind", KINDS)
 MEASURING = pytest.mark.parametrize("kind", KINDS[:3])  # what is zero where nothing happened
 
 

@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 import torch.nn.functional as F
+from kinds import EVERY
 from torch import nn
 from torch.optim import SGD, Adam
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -13,14 +14,9 @@ from torch.utils._pytree import tree_leaves
 
 from si_tutorial.fisher import fisher_information, output_sensitivity
 from si_tutorial.importance import (
-    ElasticWeightConsolidation,
-    MemoryAwareSynapses,
     SynapticIntelligence,
     UniformImportance,
 )
-
-KINDS = [ElasticWeightConsolidation, MemoryAwareSynapses, SynapticIntelligence, UniformImportance]
-EVERY = pytest.mark.parametrize("kind", KINDS)
 
 
 class Net(nn.Module):

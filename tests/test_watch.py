@@ -6,18 +6,15 @@ import warnings
 import pytest
 import torch
 import torch.nn.functional as F
+from kinds import EVERY, KINDS
 from torch import nn
 from torch.optim import SGD, Adam
 
 from si_tutorial.importance import (
     ElasticWeightConsolidation,
-    MemoryAwareSynapses,
     SynapticIntelligence,
-    UniformImportance,
 )
 
-KINDS = [ElasticWeightConsolidation, MemoryAwareSynapses, SynapticIntelligence, UniformImportance]
-EVERY = pytest.mark.parametrize("kind", KINDS)
 AT_REST = pytest.mark.parametrize("kind", [k for k in KINDS if k is not SynapticIntelligence])
 FORMS = pytest.mark.parametrize("form", [{"foreach": False}, {"foreach": True}, {"fused": True}],
                                 ids=["loop", "foreach", "fused"])
