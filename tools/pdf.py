@@ -32,6 +32,8 @@ READY = """async () => {
     figure.scrollIntoView();  // some draw themselves only when they are seen
     while (!drawn(figure)) await new Promise((again) => setTimeout(again, 100));
   }
+  for (const heading of document.querySelectorAll(".si-explorable :is(h2, h3, h4)"))
+    heading.role = "presentation";  // a figure's captions are no bookmarks
   await Promise.all([...document.images].map((image) => image.decode().catch(() => {
     throw new Error(`no picture: ${image.src.slice(0, 80)}`); })));
 }"""
