@@ -192,3 +192,17 @@ def test_what_needs_cifar_is_there_or_a_sentence_says_why_not():
             assert made in shown[name]
         else:
             assert (made in shown[name]) != ("made without CIFAR-10" in shown[name])
+
+
+LIMITS = {"path_integral": 2000, "noise": 2000, "quadratic_case": 2800, "what_si_measures": 2200,
+          "split_mnist": 2800, "permuted_mnist": 1800}
+
+
+@pytest.mark.parametrize("chapter", LIMITS)
+def test_a_chapter_keeps_to_its_number_of_words(chapter):
+    """Those before the exercises, formulas included, code and questions left out."""
+    cells = json.loads((ROOT / f"book/{chapter}.ipynb").read_text(encoding="utf-8"))["cells"]
+    text = "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    read, exercises = text.split("\n## Exercises\n")
+    words = len(re.sub(r"```\{question\}.*?\n```\n", "", read, flags=re.DOTALL).split())
+    assert 1000 < words <= LIMITS[chapter] and exercises
