@@ -66,18 +66,18 @@ def retention(accuracy: ArrayLike) -> float:
     """Mean over the tasks after the first of (accuracy at the end − when just learned).
 
     Backward transfer averages over all tasks but the last one. This averages over those that
-    `transfer` and `protection_cost` speak of, so that the three add up.
+    `transfer` and `protection_cost` speak of, so that transfer − cost + retention is the gain.
     """
     accuracy = _two_tasks(accuracy)
     return float((accuracy[-1] - accuracy.diagonal())[1:].mean())
 
 
 def protection_cost(protected: ArrayLike, plain: ArrayLike) -> float:
-    """Mean over the tasks after the first of (just learned under protection − without).
+    """Mean over the tasks after the first of (just learned without protection − under it).
 
-    Negative where protection leaves too little freedom.
+    Positive where protection leaves too little freedom.
     """
-    return _just_learned(protected, plain)
+    return -_just_learned(protected, plain)
 
 
 def confidence_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
@@ -99,7 +99,7 @@ def prediction_interval(values: ArrayLike, level: float = 0.95, *,
     return mean - t * spread * (1 + 1 / n)**0.5, mean + t * spread * (1 + 1 / n)**0.5
 
 
-ENOUGH = 3  # seeds from which on an interval or a band tells more than the seeds themselves
+ENOUGH = 3  # seeds from which on the book shows an interval or a band: below, the seeds say more
 
 
 class Difference(NamedTuple):
@@ -109,18 +109,21 @@ class Difference(NamedTuple):
     together: tuple[float, float]  # wider: all that are read hold at once (Bonferroni)
 
 
-def differences(values: Mapping[str, ArrayLike], level: float = 0.95) -> dict[str, Difference]:
+def differences(values: Mapping[str, ArrayLike], level: float = 0.95, *,
+                against: str | None = None) -> dict[str, Difference]:
     """Each pair of methods, "A − B" with A the higher one, the largest difference first.
 
     `values` has one accuracy per seed for each method, the same seeds in the same order, so that
-    the runs are paired.
+    the runs are paired. With `against`, each of the others minus that one, and no other pairs:
+    the fewer intervals are read, the less each has to be widened for all to hold together.
     """
     arrays = {name: np.asarray(series, dtype=float) for name, series in values.items()}
     if len({array.shape for array in arrays.values()}) > 1:
         raise ValueError("paired runs need the same seeds for each method, got "
                          f"{ {name: len(array) for name, array in arrays.items()} }")
     ranked = sorted(arrays, key=lambda name: -arrays[name].mean())
-    pairs = list(combinations(ranked, 2))
+    pairs = (list(combinations(ranked, 2)) if against is None else
+             [(name, against) for name in ranked if name != against])
     found = {}
     for one, other in pairs:
         gap = arrays[one] - arrays[other]

@@ -62,7 +62,7 @@ HELD = [[0.9, 0.4, 0.5], [0.9, 0.75, 0.6], [0.8, 0.7, 0.9]]
 def test_the_first_task_counts_in_none_of_the_three_parts():
     assert metrics.transfer(ACCURACY, ALONE) == pytest.approx(((0.8 - 0.6) + (1.0 - 0.7)) / 2)
     assert metrics.protection_cost(HELD, ACCURACY) == pytest.approx(
-        ((0.75 - 0.8) + (0.9 - 1.0)) / 2)
+        ((0.8 - 0.75) + (1.0 - 0.9)) / 2)
     assert metrics.retention(HELD) == pytest.approx(((0.7 - 0.75) + 0) / 2)
     for place in ((0, 0), (1, 0), (2, 0)):   # the first column
         changed = np.array(ACCURACY)
@@ -160,6 +160,16 @@ def test_differences_are_paired_ranked_and_read_alone_or_together():
     assert found["A − C"].alone == pytest.approx(metrics.confidence_interval(gap))
     assert found["A − C"].together == pytest.approx(
         metrics.confidence_interval(gap, level=1 - 0.05 / 3))
+
+
+def test_against_one_method_there_are_fewer_differences_and_none_is_widened_for_the_rest():
+    values = {"A": [0.5, 0.7, 0.9], "B": [0.4, 0.7, 0.7], "C": [0.2, 0.1, 0.3]}
+    every, found = metrics.differences(values), metrics.differences(values, against="B")
+    assert list(found) == ["A − B", "C − B"] and found["C − B"].mean < 0
+    assert found["A − B"].alone == every["A − B"].alone
+    gap = np.subtract(values["A"], values["B"])
+    assert found["A − B"].together == pytest.approx(
+        metrics.confidence_interval(gap, level=1 - 0.05 / 2))
 
 
 def test_differences_of_runs_that_are_not_paired_are_refused():

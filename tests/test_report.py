@@ -47,16 +47,19 @@ def seeds(run, *scores, **fields):
 # --------------------------------------------------------------------------------------- results
 
 def test_one_row_per_setting_with_its_mean_and_its_intervals():
-    records = [*seeds(SI, 0.98, 0.99, 1.0), line(BASE, 0.7, 0.9)]
-    si, plain = report.results(records[::-1]).to_dict("records")[::-1]
+    stronger = SI.replace(strength=2.0)
+    records = [*seeds(SI, 0.98, 0.99, 1.0), line(BASE, 0.7, 0.9), *seeds(stronger, 0.98, 0.99)]
+    si, two, plain = sorted(report.results(records[::-1]).to_dict("records"),
+                            key=lambda row: -row["mean"])
     assert (si["scenario"], si["method"], si["c"], si["ξ"], si["seeds"]) == (
         "task", "SI", 1.0, 1e-3, 3)
     assert si["mean"] == pytest.approx(99) and si["minutes each"] == pytest.approx(1.5)
     assert si["lowest"] == pytest.approx(98) and si["highest"] == pytest.approx(100)
     # s = 1, n = 3, t = 4.303: the mean ± 2.48; a new seed ± 4.97, which ends at 100 %
     assert (si["95 % of means"], si["95 % of seeds"]) == ("96.5 to 100.0", "94.0 to 100.0")
-    assert plain["mean"] == pytest.approx(80) and plain["seeds"] == 1
-    assert isinstance(plain["95 % of means"], float)  # no text: one seed has no interval
+    assert plain["mean"] == pytest.approx(80) and plain["seeds"] == 1 and two["seeds"] == 2
+    for row in (plain, two):  # no text: fewer seeds than metrics.ENOUGH have no interval
+        assert isinstance(row["95 % of means"], float)
 
 
 def test_tuning_and_results_never_share_a_table():
@@ -204,6 +207,13 @@ def test_an_interval_is_shown_from_three_seeds_on_and_the_seeds_themselves_befor
     assert report.told([-0.26]) == "−0.3 (one seed)"
     assert report.told(np.arange(12.0)).endswith("(12 seeds)")
     assert np.isnan(report.half_interval([1.0, 2.0])) and report.half_interval([1.0] * 3) == 0
+
+
+def test_how_many_seeds_there_are_is_left_out_where_the_page_has_said_it():
+    assert report.told([-3.0, -2.0, -1.0], said=3) == "−2.0 ± 2.5"
+    assert report.told([4.0, 5.0], said=2) == "+4.5 (+4.0 and +5.0)"
+    assert report.told([-0.26], said=1) == "−0.3"
+    assert report.told([-0.26], said=3) == "−0.3 (one seed)"
 
 
 # -------------------------------------------------------------------------------------- commands

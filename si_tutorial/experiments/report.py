@@ -57,7 +57,7 @@ def results(records: Iterable[dict], *, held_out: bool = False) -> pd.DataFrame:
             values = [100 * metrics.average_accuracy(record["accuracy"]) for record in finished]
             row |= {"mean": sum(values) / len(values), "lowest": min(values),
                     "highest": max(values)}
-            if len(values) > 1:
+            if len(values) >= metrics.ENOUGH:
                 row["95 % of means"] = _interval(metrics.confidence_interval(values))
                 row["95 % of seeds"] = _interval(metrics.prediction_interval(values))
         row["minutes each"] = sum(r["seconds"] or 0 for r in finished) / 60 / max(1, len(finished))
@@ -108,15 +108,18 @@ def count(number: int, what: str = "seed") -> str:
     return f"{COUNTS[number] if number < len(COUNTS) else number} {what}{'s' * (number != 1)}"
 
 
-def told(values: Sequence[float]) -> str:
-    """Differences in percentage points over some seeds, in words: the mean, and how sure it is."""
+def told(values: Sequence[float], said: int = 0) -> str:
+    """Differences in percentage points over some seeds, in words: the mean, and how sure it is.
+
+    `said` is the number of seeds that the page has named already: only another one is told.
+    """
     values = list(values)
-    mean, sure = f"{np.mean(values):+.1f}", count(len(values))
+    mean, sure = f"{np.mean(values):+.1f}", [count(len(values))] if len(values) != said else []
     if len(values) >= metrics.ENOUGH:
         mean += f" ± {half_interval(values):.1f}"
     elif len(values) > 1:
-        sure += f": {' and '.join(f'{value:+.1f}' for value in values)}"
-    return f"{mean} ({sure})".replace("-", "−")
+        sure.append(" and ".join(f"{value:+.1f}" for value in values))
+    return (f"{mean} ({': '.join(sure)})" if sure else mean).replace("-", "−")
 
 
 def accuracies(groups: dict[str, list[dict]]) -> pd.DataFrame:

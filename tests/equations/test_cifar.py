@@ -11,7 +11,7 @@ from si_tutorial import metrics
 \begin{aligned}
 &\frac{1}{T-1} \sum_{j=2}^{T}
 \left( R^{\text{SI}}_{Tj} - R^{\text{alone}}_{jj} \right) \\
-&\quad = \mathrm{transfer} + \mathrm{cost} + \mathrm{retention} .
+&\quad = \mathrm{transfer} - \mathrm{cost} + \mathrm{retention} .
 \end{aligned}""")
 @pytest.mark.parametrize("seed", range(3))
 def test_the_three_parts_add_up_to_the_gain_at_the_end(seed):
@@ -19,4 +19,4 @@ def test_the_three_parts_add_up_to_the_gain_at_the_end(seed):
     T = len(si)
     gain = 1 / (T - 1) * sum(si[T - 1, j] - alone[j, j] for j in range(1, T))
     assert gain == pytest.approx(metrics.transfer(plain, alone)
-                                 + metrics.protection_cost(si, plain) + metrics.retention(si))
+                                 - metrics.protection_cost(si, plain) + metrics.retention(si))

@@ -270,7 +270,7 @@ def transfer(function):
 
 @defines("eq-def-protection-cost", metrics.protection_cost, r"""
 \mathrm{cost} = \frac{1}{T-1} \sum_{j=2}^{T}
-\left( R^{\text{SI}}_{jj} - R^{\text{plain}}_{jj} \right) ,
+\left( R^{\text{plain}}_{jj} - R^{\text{SI}}_{jj} \right) .
 """)
 def protection_cost(function):
     return ({"T": 6, r"R^{\text{SI}}_{jj}": lambda j: HELD[j, j],
