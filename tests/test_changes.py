@@ -544,3 +544,14 @@ def test_narrow_parameters_grow_with_wide_importance(kind, dtype):
     measure.sync_parameters()
     assert measure.importance["head.weight"].dtype == torch.float32
     assert torch.equal(measure.anchor["head.weight"], net.head.weight.float())
+
+
+@EVERY
+def test_what_is_added_frozen_is_left_out_until_it_is_thawed(kind):
+    net, optimizer, measure = after_one_task(kind)
+    net.extra = nn.Linear(6, 2).double().requires_grad_(False)
+    assert measure.sync_parameters() == ((), (), (), {})
+    assert "extra.weight" not in measure.importance
+    train(net, optimizer, task=1)
+    net.extra.requires_grad_(True)
+    assert_refused(measure, "'extra.weight' .* put the network back", lambda: step(net, optimizer))

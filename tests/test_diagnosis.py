@@ -17,6 +17,7 @@ from si_tutorial.importance import (
     UniformImportance,
     diagnose,
 )
+from si_tutorial.importance.diagnosis import STEPS
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # some faults warn, too
 
@@ -422,3 +423,28 @@ def test_a_finding_says_what_why_and_what_to_do_and_stays_as_it_is():
     assert str(finding) == "what. why. remedy."
     with pytest.raises(dataclasses.FrozenInstanceError):
         finding.what = "else"
+
+
+def test_of_several_groups_it_names_the_lowest_rate_and_the_worst_excess():
+    """lr · 2cΩ is 4 with a limit of 2 in one group, and 12 with a limit of 2 (1 + 0.9)."""
+    training = Training(measure=UniformImportance, strength=1.0)
+    training.measure.detach()
+    weight, *others = training.net.parameters()
+    training.optimizer = torch.optim.SGD([{"params": others, "lr": 2.0},
+                                          {"params": [weight], "lr": 6.0, "momentum": 0.9}])
+    training.measure.attach(training.optimizer)
+    training.steps(0, 1).measure.consolidate()
+    finding, = diagnose(training.measure)
+    assert "is 3.16 times" in finding.why and "lr below 1," in finding.remedy
+
+
+def test_the_pull_is_looked_at_from_the_named_step_on():
+    training = Training(measure=SynapticIntelligence, strength=1e-6).task(0).steps(1, STEPS - 1)
+    assert words(training) == []
+    assert len(words(training.steps(1, 1))) == 1
+
+
+def test_a_network_put_into_training_mode_in_the_midst_of_a_task_is_no_fault_yet():
+    training = Training("BatchNorm").task(0).steps(1, 2)
+    training.net.train()
+    assert words(training) == []

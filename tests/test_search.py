@@ -34,21 +34,37 @@ def _no_other_warning():
 # ------------------------------------------------------------------------------------ the recipe
 
 @pytest.mark.parametrize("margin", [0.01, 0.02, 0.1, 0.15])
-@pytest.mark.parametrize("start", [1.0, 100.0, 1e6])
+@pytest.mark.parametrize("start", [100.0, 3e4, 1e6])
 @pytest.mark.parametrize("factor", [0.5, 0.3, 0.9])
 def test_of_a_monotone_learner_it_finds_the_strongest_within_the_margin(margin, start, factor):
-    """1 / (1 + c) ≥ 1 − p where c ≤ p / (1 − p): the next stronger one is outside."""
+    """c / (1 + c) ≤ p · start / (1 + start): the next stronger one is outside."""
     found = search_strength(monotone, start=start, margin=margin, factor=factor, tries=200)
-    limit = margin / (1 - margin)
-    assert found.strength <= limit < found.strength / factor
+    share = margin * start / (1 + start)
+    assert found.strength <= share / (1 - share) < found.strength / factor
     assert found.accuracy == monotone(found.strength) and found.fine_tuning == 0.9
 
 
 def test_as_worked_out_by_hand():
-    train_one, calls = recorded(monotone)
-    found = search_strength(train_one, start=2.0, margin=0.25)
-    assert calls == [0.0, 2.0, 1.0, 0.5, 0.25]  # fine-tuning first; .9 / 1.25 is .8 of .9
-    assert found == (0.25, 0.9 / 1.25, 0.9, tuple((c, 0.9 / (1 + c)) for c in calls[1:]))
+    learner = {0.0: 0.875, 8.0: 0.125, 4.0: 0.25, 2.0: 0.5, 1.0: 0.625, 0.5: 0.6875}
+    train_one, calls = recorded(learner.get)
+    found = search_strength(train_one, start=8.0, margin=0.25)
+    assert calls == list(learner)  # fine-tuning first; c = 8 withholds 3/4, and a quarter of that
+    assert found == (0.5, 0.6875, 0.875, tuple(learner.items())[1:])  # is 3/16, just at c = 1/2
+
+
+@pytest.mark.parametrize(("floor", "gain"), [(0.0, 0.5), (0.4, 0.5), (0.8, 0.15), (0.1, 1.0)])
+def test_what_the_network_knows_already_is_not_at_stake(floor, gain):
+    """Accuracy + constant, or times one, finds the same: chance and easy classes do not count."""
+    plain = search_strength(monotone, start=64.0)
+    other = search_strength(lambda c: floor + gain * (monotone(c) - monotone(64.0)), start=64.0)
+    assert other.strength == plain.strength
+
+
+def test_from_a_start_that_is_strong_enough_on_the_start_does_not_matter():
+    """A learner that learns nothing at c ≥ 32, all at c ≤ 1, and in between by log c."""
+    found = {search_strength(lambda c: 0.1 + 0.16 * (5 - math.log2(min(max(c, 1), 32))),
+                             start=float(start)).strength for start in (32, 64, 1024, 2**20)}
+    assert found == {2.0}  # log₂ c = 1: a fifth of the way
 
 
 @pytest.mark.parametrize("power", [-9, -3, 0, 3])
@@ -68,14 +84,15 @@ def test_a_larger_margin_never_finds_a_weaker_one():
 
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_moves_it_no_further_than_the_margin_that_it_is_worth(seed):
-    """If no accuracy is off by more than ε, it lies between the answers for p ∓ 2ε / .9."""
+    """If no accuracy is off by ε, it lies between the answers for p ∓ 2ε / what is at stake."""
     noise = 0.005
 
     def noisy(strength):
         return monotone(strength) + noise * math.sin(1e4 * (strength + seed + 1))
 
     found = search_strength(noisy, start=64.0, margin=0.05)
-    low, high = (search_strength(monotone, start=64.0, margin=0.05 + sign * 2.1 * noise / 0.9)
+    stake = 0.9 - monotone(64.0)
+    low, high = (search_strength(monotone, start=64.0, margin=0.05 + sign * 2.1 * noise / stake)
                  for sign in (-1, 1))
     assert low.strength <= found.strength <= high.strength
 
@@ -92,22 +109,32 @@ def test_numbers_that_overflow_are_too_strong():
             raise FloatingPointError("the training loss has become nan")
         return monotone(strength)
 
-    found = search_strength(train_one, start=64.0, margin=0.5)
-    assert found.strength == 1.0 and found.tried[0] == (64.0, 0.0)
+    found = search_strength(train_one, start=64.0, margin=0.3)
+    assert found.tried[:5] == ((64.0, 0.0), (32.0, 0.0), (16.0, 0.0), (8.0, 0.0), (4.0, 0.0))
+    assert found == search_strength(train_one, start=2.0, margin=0.3)._replace(tried=found.tried)
 
 
-def test_a_start_that_is_within_the_margin_is_told():
-    with pytest.warns(RuntimeWarning, match=r"first strength, 0\.001, .* start higher"):
-        found = search_strength(monotone, start=0.001)
-    assert found.strength == 0.001 and len(found.tried) == 1
+@pytest.mark.parametrize("margin", [0.02, 0.2, 0.4])
+def test_a_start_that_is_too_weak_is_told(margin):
+    """Where accuracy falls in proportion to c, a share p of the fall is at p times the start."""
+    with pytest.warns(RuntimeWarning, match=r" found, close to the first .* 0\.001.* start higher"):
+        found = search_strength(monotone, start=0.001, margin=margin)
+    assert 0.0005 * margin <= found.strength <= 0.001 * margin
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.2])
+def test_a_start_that_withholds_nothing_is_taken_and_told(margin):
+    with pytest.warns(RuntimeWarning, match=r"1 was found, close to the first strength, 1"):
+        found = search_strength(lambda c: 0.9, start=1.0, margin=margin)
+    assert found == (1.0, 0.9, 0.9, ((1.0, 0.9),))
 
 
 # -------------------------------------------------------------------------------- what is refused
 
 def test_never_within_the_margin_is_an_error_that_tells_what_was_reached():
     train_one, calls = recorded(lambda c: 0.9 if c == 0 else 0.4)
-    with pytest.raises(RuntimeError, match=r"none of 5 strengths from 8 down to 0\.5 is within "
-                                           r"0\.1 of fine-tuning's accuracy 0\.9; the best "
+    with pytest.raises(RuntimeError, match=r"none of 5 strengths from 8 down to 0\.5 comes within "
+                                           r"0\.2 .* fine-tuning's accuracy 0\.9; the best "
                                            r"reaches 0\.4.*copies of the same network"):
         search_strength(train_one, start=8.0, tries=5)
     assert len(calls) == 6
@@ -130,6 +157,16 @@ def test_a_setting_out_of_range_is_refused_before_anything_is_trained(settings, 
 def test_what_is_no_accuracy_is_refused(accuracy):
     with pytest.raises(ValueError, match=r"train_one\(0\) returned .*from 0 to 1"):
         search_strength(lambda c: accuracy, start=1.0)
+
+
+def test_strengths_that_all_overflow_are_an_error_too():
+    def train_one(strength):
+        if strength > 0:
+            raise FloatingPointError("the training loss has become nan")
+        return 0.9
+
+    with pytest.raises(RuntimeError, match=r"none of 3 strengths from 4 .*the best reaches 0\."):
+        search_strength(train_one, start=4.0, tries=3)
 
 
 def test_fine_tuning_that_overflows_is_not_hidden():
