@@ -3,7 +3,9 @@
 import re
 
 import pytest
-from live_figures import looks
+from live_figures import looks, record
+
+from si_tutorial.explorables.published import summaries
 
 ONCE = looks("wide")
 # the share of its track that each bar fills, beside its number; None where it ends in an arrow
@@ -72,3 +74,38 @@ def test_the_way_of_the_weights_strikes_through_no_label(opened, look):
             .map(([words]) => words);
         }""")
         assert struck == []
+
+
+SPREAD = [record("SI", c, 1e-3, kept, seed=seed) for c, keeps in {
+    0.01: (0.8, 0.82), 0.1: (0.93, 0.99), 1.0: (0.98, 0.985), 10.0: (0.975, 0.979)}.items()
+    for seed, kept in enumerate(keeps)] + [
+    {**record("SI", 100.0, 1e-3, 0.9), "accuracy": [[0.9] * 4] * 4},  # nothing forgotten
+    record("SI", 1.0, 1e-2, 0.97, seed=0)]
+
+
+@ONCE
+def test_advice_on_a_setting_follows_from_its_numbers(opened, look):
+    figure, _ = opened("strength_damping", runs=summaries(SPREAD))
+    said, told = figure.locator(".si-said"), {}
+    strength = figure.locator("input[name=log_strength]")
+    for power in range(-2, 3):
+        strength.fill(str(power))
+        told[power] = said.inner_text().partition(".")[0]
+        assert f"c = {10.0**power:g} " in said.inner_text()
+    assert told[-2].startswith("Too soft") and told[2].startswith("Too stiff")
+    assert told[-1].startswith("Too close to call")  # the best mean is within its seeds' range
+    assert told[0].startswith("The highest mean of all")
+    assert told[1].startswith("Too soft")  # it learned as well, and its seeds stay below
+    assert "settings have 1 or 2 seeds" in said.inner_text()
+
+
+@ONCE
+def test_the_slider_that_is_held_says_so(opened, look):
+    figure, _ = opened("strength_damping")
+    readouts = dict(zip(("strength", "damping"), figure.locator("output").all(), strict=True))
+    figure.locator("input[name=log_strength]").fill("2")
+    assert [r.inner_text() for r in readouts.values()] == ["100", "0.001, held here"]
+    figure.locator("input[name=log_damping]").fill("-2")
+    assert [r.inner_text() for r in readouts.values()] == ["1, held here", "0.01"]
+    figure.locator("input[name=log_damping]").fill("-3")
+    assert [r.inner_text() for r in readouts.values()] == ["1", "0.001"]
