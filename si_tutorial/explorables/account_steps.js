@@ -3,12 +3,14 @@
 import { animate, frame } from "./kit/look.js";
 import { bars, button, buttons, disable, follow, put, reset, slider } from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
+import { make } from "./kit/dom.js";
 import { plane } from "./kit/plane.js";
 import { add, minus, range, rotated, short } from "./kit/numbers.js";
 import { gradient, loss } from "./kit/quadratic.js";
 
 const LAST = 30, H = rotated(5.5, 0.9, 65), ORIGIN = [0, 0];
 const NAMES = ["steps", "rate", "start_x", "start_y", "log_damping"];
+const FULL = 20; // the importance that a full bar means, whatever is moved
 const COLORS = ["var(--si-blue)", "var(--si-orange)"];
 
 /** The places of gradient descent, the start first. */
@@ -27,13 +29,23 @@ export const credits = (places, hessian) => places.slice(1).map((place, t) => {
   return [-g[0] * delta[0], -g[1] * delta[1]];
 });
 
+/** The lowest and highest place that a stack reaches on the whole way: the scale holds still. */
+function reach(places, bricks) {
+  let [one, two] = [0, 0];
+  const values = bricks.flatMap((brick, t) => {
+    [one, two] = [one + brick[0], two + brick[1]];
+    return [one, two, one + two, loss(places[0], H, ORIGIN) - loss(places[t + 1], H, ORIGIN)];
+  });
+  return [1.1 * Math.min(0, ...values), 1.18 * Math.max(0.01, ...values)];
+}
+
 function account(model) {
-  const places = descent([model.get("start_x"), model.get("start_y")], H, model.get("rate"),
-                         model.get("steps"));
+  const way = descent([model.get("start_x"), model.get("start_y")], H, model.get("rate"), LAST);
+  const places = way.slice(0, model.get("steps") + 1);
   const bricks = credits(places, H), end = places.at(-1), displacement = minus(end, places[0]);
   const omega = [0, 1].map((k) => bricks.reduce((sum, brick) => sum + brick[k], 0));
   const damping = 10 ** model.get("log_damping");
-  return { places, bricks, end, omega, sum: omega[0] + omega[1],
+  return { places, bricks, end, omega, sum: omega[0] + omega[1], scale: reach(way, credits(way, H)),
            drop: loss(places[0], H, ORIGIN) - loss(end, H, ORIGIN),
            importance: omega.map((w, k) => w / (displacement[k] ** 2 + damping)) };
 }
@@ -74,21 +86,28 @@ function picture(stage, model) {
   };
 }
 
-const amount = (value) => (value < 100 ? value.toFixed(2) : short(value));
+const amount = (value) => (value === 0 || (value >= 0.01 && value < 100) ? value.toFixed(2)
+  : short(value, value < 1 ? 1 : 3));
+
+/** Three or four round numbers up to `high`. */
+function round_ticks(high) {
+  const size = 10 ** Math.floor(Math.log10(high / 2));
+  const step = [5, 2, 1].map((n) => n * size).find((s) => high / s >= 2);
+  return range(Math.floor(high / step) + 1).map((i) => [i * step, short(i * step, 2)]);
+}
 
 function stacks(stage) {
-  const plot = axes(stage, { x: [0, 4], y: [0, 1], height: 210, margin: [8, 24, 8, 22],
-                             yLabel: "what the steps have earned: −g₁δ₁ and −g₂δ₂" });
+  const plot = axes(stage, { x: [0, 4], y: [0, 1], height: 210, margin: [56, 24, 8, 22],
+                             yLabel: "each step adds a brick: −gradient g × step δ" });
   const column = (i, from, to, style) => plot.bar(i + 0.12, i + 0.88, from, to, {
     stroke: "var(--si-back)", "stroke-width": 1, ...style });
-  return ({ bricks, omega, sum, drop }) => {
+  return ({ bricks, omega, sum, drop, scale }) => {
     plot.clear();
     const tops = bricks.reduce((list, brick) => [...list, add(list.at(-1), brick)], [[0, 0]]);
-    const high = 1.18 * Math.max(...tops.flat(), sum, drop, 0.01);
-    const low = Math.min(0, 1.1 * Math.min(...tops.flat(), sum, drop));
-    plot.ranges.y = [low, high];
+    plot.ranges.y = scale;
     const last = drop < 0 ? "rise of loss" : "drop of loss";
-    plot.ground(["weight 1", "weight 2", "both", last].map((name, i) => [i + 0.5, name]));
+    plot.ground(["weight 1", "weight 2", "both", last].map((name, i) => [i + 0.5, name]),
+                round_ticks(scale[1]));
     plot.line([[0, 0], [4, 0]], { stroke: "var(--si-line)", "stroke-width": 1 });
     [0, 1].forEach((k) => {
       bricks.forEach((_, t) => column(k, tops[t][k], tops[t + 1][k], {
@@ -120,9 +139,11 @@ function sentence({ bricks, sum, drop, importance }) {
       + `Together the stacks claim ${claim}.`;
   }
   const stiff = importance[0] > importance[1] ? 0 : 1;
-  return `The task is over, and each stack, divided by Δ² + ξ, has become a spring. Weight `
-    + `${stiff + 1} is held ${(importance[stiff] / importance[1 - stiff]).toFixed(1)} times as `
-    + `stiffly. The stacks claim ${claim}.`;
+  const ratio = (importance[stiff] / importance[1 - stiff]).toFixed(1);
+  return "The task is over, and each stack, divided by Δ² + ξ, has become a spring. "
+    + (ratio === "1.0" ? "Both weights are held alike. "
+      : `Weight ${stiff + 1} is held ${ratio} times as stiffly as the other. `)
+    + `The stacks claim ${claim}.`;
 }
 
 /** Buttons that take steps; what they return shows whether any are left. */
@@ -155,18 +176,21 @@ function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
     name: "account_steps", lines: 6,
     question: "How does a weight earn its importance, step by step?",
-    goal: `Take all ${LAST} steps so that both stacks together are within a tenth of the drop.`,
+    goal: `Take all ${LAST} steps so that both stacks together add up to the drop of the loss, `
+      + "within 10 %.",
   });
   const draw = picture(stage, model);
   const pile = stacks(panel);
   const steps = steppers(panel, model, check), shown = [...sliders(panel, model), steps.show];
+  make(panel, "p", {}, "Importance: ω / (Δ² + ξ), where ω is the height of the stack and Δ the "
+    + `displacement, from the start to here. A full bar is ${FULL}.`);
   const fill = bars(panel, [0, 1].map((k) => ({
-    key: `importance-${k + 1}`, label: `ω${"₁₂"[k]} / (Δ${"₁₂"[k]}² + ξ)`, color: COLORS[k] })),
+    key: `importance-${k + 1}`, label: `weight ${k + 1}`, color: COLORS[k] })),
     { caption: "importance so far", format: amount });
   const end = follow(model, NAMES, () => {
     const found = account(model), words = sentence(found), [a, b] = found.importance;
     shown.forEach((show) => show());
-    fill({ "importance-1": a, "importance-2": b }, Math.max(a, b, 1));
+    fill({ "importance-1": a, "importance-2": b }, FULL);
     say(words);
     check(found.bricks.length === LAST && Math.abs(found.sum / found.drop - 1) < 0.1);
     pile(found);

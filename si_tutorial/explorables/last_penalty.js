@@ -4,6 +4,7 @@ import { frame } from "./kit/look.js";
 import { bars, buttons, choice, follow, reset, slider } from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
 import { make } from "./kit/dom.js";
+import { labels } from "./kit/labels.js";
 import { plane } from "./kit/plane.js";
 import { add, eigen, minus, range, rotated, solve, times } from "./kit/numbers.js";
 import { loss } from "./kit/quadratic.js";
@@ -12,10 +13,12 @@ const MINIMA = [1, 2, 3].map((t) => [`m${t}x`, `m${t}y`]);
 const NAMES = ["tasks", "dimensions", "memory", "tilt", ...MINIMA.flat()];
 const COLORS = ["var(--si-blue)", "var(--si-orange)", "var(--si-purple)"];
 const BEST = "var(--si-green)";
-const MEMORIES = [["each", "EWC: a diagonal for each task"],
-                  ["latest", "online EWC: diagonals, latest anchor"],
+const FULL = 2; // what a full bar means, whatever is moved
+const MEMORIES = [["each", "EWC: one set of springs per old task"],
+                  ["latest", "online EWC: one set, at the last end"],
                   ["posterior", "everything: the old losses"]];
 const NAME = { each: "EWC", latest: "online EWC", posterior: "everything" };
+const SAME = 0.005; // nearer than this, a distance is told as 0.00
 const plus = (A, B) => A.map((row, i) => add(row, B[i]));
 const apart = (a, b) => Math.hypot(...minus(a, b));
 
@@ -68,50 +71,76 @@ function movable(plot, model) {
 }
 
 /** The way of the weights from task to task, and how far its end is from the best place. */
-function trail(plot, ends, best, off) {
-  const end = ends.at(-1), sides = end[1] === best[1] ? [-17, -35] // one weight: both above the line
-    : end[1] < best[1] ? [28, -17] : [-17, 28];
+function trail(plot, ends, best) {
   plot.line(ends, { stroke: "var(--si-text)", "stroke-width": 2.5 });
-  plot.line([end, best], { stroke: "var(--si-red)", "stroke-width": 2.5,
-                           "stroke-dasharray": "5 4" });
+  plot.line([ends.at(-1), best], { stroke: "var(--si-red)", "stroke-width": 2.5,
+                                   "stroke-dasharray": "5 4" });
   ends.forEach((at) => plot.dot(at, { r: 4.5, fill: "var(--si-text)" }));
   plot.cross(best, { stroke: BEST, "stroke-width": 4 });
-  plot.ring(end);
-  if (off > 0.2) plot.text(end, "end", { dy: sides[0], bold: true });
-  plot.text(best, off > 0.2 ? "best for all" : "the end is best for all",
-            { dy: sides[1], bold: true });
+  plot.ring(ends.at(-1));
+}
+
+/** Places and their names; end and best share one only where they are the same place. */
+function named({ ends, best, off }) {
+  const end = ends.at(-1), middle = ends.slice(1, -1).filter((at) => apart(at, end) > 0.3);
+  return [...(off < SAME ? [[best, "the end is best for all"]]
+                         : [[end, "end"], [best, "best for all"]]),
+          ...middle.map((at) => [at, "after task 2"])];
 }
 
 function two_weights(stage, model) {
   const plot = plane(stage), place = movable(plot, model);
-  return [plot, (tasks, { ends, stiffness, center, best, off }, words) => {
+  return [plot, (tasks, found, words) => {
+    const { ends, stiffness, center, best, off } = found;
     plot.clear();
     tasks.hessians.forEach((H, t) =>
       plot.bowl(H, [0.3, 1.2], { at: tasks.minima[t], color: COLORS[t] }));
     plot.bowl(stiffness, [0.6, 2.4], { at: center, color: "var(--si-text)", "stroke-width": 2,
                                        "stroke-dasharray": "2 5" });
+    trail(plot, ends, best);
+    const name = labels(plot, [ends, [ends.at(-1), best]], [...tasks.minima, ends.at(-1), best]);
+    tasks.minima.forEach((at, t) => name(at, `task ${t + 1}`));
+    for (const [at, text] of named(found)) {
+      const dotted = text === "after task 2" || (at === best && off > 0.3);
+      name(at, text, { bold: text !== "after task 2", near: dotted ? "grip" : "ring" });
+    }
     const high = Math.sqrt(4.8 / eigen(stiffness)[1][0]);
-    plot.text([center[0], center[1] - high], "penalty", { dy: 16 });
-    trail(plot, ends, best, off);
-    tasks.minima.forEach((at, t) => plot.name(at, `task ${t + 1}`));
+    name([center[0], center[1] - high], "penalty");
     MINIMA.forEach((_, t) => place[t](tasks.minima[t]));
     plot.describe(words);
   }];
 }
 
+/** The place where a curve comes down to a height, or its first one where it begins below. */
+const at_height = (curve, height) =>
+  curve.find(([x, y]) => x > -2.4 && y <= height) ?? curve[0];
+
 function one_weight(stage, model) {
-  const plot = axes(stage, { x: [-2.8, 2.8], y: [-1, 9], height: 392, margin: [8, 24, 8, 24],
+  const plot = axes(stage, { x: [-2.8, 2.8], y: [-3.6, 9], height: 392, margin: [8, 24, 8, 24],
                              xLabel: "weight 1 →", yLabel: "↑ loss" });
   const place = movable(plot, model), xs = range(113).map((i) => -2.8 + i / 20);
-  return [plot, (tasks, { ends, center, stiffness, best, off }, words) => {
-    const curve = (f, style) => plot.line(xs.map((x) => [x, f([x, 0])]), style);
+  return [plot, (tasks, found, words) => {
+    const { ends, center, stiffness, best } = found;
+    const curve = (f) => xs.map((x) => [x, f([x, 0])]), old = (p) => loss(p, stiffness, center);
+    const each = tasks.minima.map((at, t) => curve((p) => loss(p, tasks.hessians[t], at)));
     plot.clear();
-    tasks.minima.forEach((at, t) => curve((p) => loss(p, tasks.hessians[t], at),
-      { stroke: COLORS[t], "stroke-width": 2, "stroke-opacity": 0.75 }));
-    curve((p) => loss(p, stiffness, center), { "stroke-dasharray": "2 5", "stroke-width": 2.5 });
-    curve((p) => together(p, tasks), { stroke: BEST, "stroke-width": 2.5 });
-    trail(plot, ends.map(([x]) => [x, 0]), best, off);
-    tasks.minima.forEach((at, t) => plot.text([at[0], 0], `task ${t + 1}`, { dy: 42 }));
+    each.forEach((line, t) => plot.line(line, { stroke: COLORS[t], "stroke-width": 2,
+                                                "stroke-opacity": 0.75 }));
+    plot.line(curve(old), { "stroke-dasharray": "2 5", "stroke-width": 2.5 });
+    plot.line(curve((p) => together(p, tasks)), { stroke: BEST, "stroke-width": 2.5 });
+    plot.line([[-2.8, 0], [2.8, 0]], { stroke: "var(--si-line)", "stroke-width": 1 });
+    const rows = [...tasks.minima.map((at, t) => [at, `task ${t + 1}`, 0]),
+                  ...named(found).map(([at, text], i) => [at, text, i + 1])];
+    for (const [[x], , row] of rows) {
+      plot.line([[x, 0], [x, -0.6 - 0.75 * row]], { stroke: "var(--si-line)", "stroke-width": 1 });
+    }
+    trail(plot, ends, best);
+    for (const [[x], text, row] of rows) {
+      plot.text([x, -1 - 0.75 * row], text, { dy: 4, bold: text.match("end|best") });
+    }
+    const name = labels(plot, [...each, curve(old), curve((p) => together(p, tasks))]);
+    name(at_height(curve((p) => together(p, tasks)), 6), "all losses");
+    name(at_height(curve(old), 3), "penalty");
     MINIMA.forEach((_, t) => place[t](tasks.minima[t]));
     plot.describe(words);
   }];
@@ -119,46 +148,48 @@ function one_weight(stage, model) {
 
 const WHY = {
   posterior: "Its penalty is the sum of the old losses themselves.",
-  each: "Its penalty adds a diagonal for each old task, round the place where that task ended.",
-  latest: "Its penalty adds up the diagonals round the place where training ended last.",
+  each: "Its springs, one for each weight and old task, are fixed where that task ended.",
+  latest: "Its springs, one for each weight, are all fixed where training ended last.",
 };
 
-function sentence(memory, { off, excess }, count) {
-  const tasks = count === 3 ? "all three tasks" : "both tasks";
+function sentence(memory, { off, excess }, { minima, flat }, tilt) {
+  const all = minima.length === 3 ? "all three tasks" : "both tasks";
   const who = memory === "posterior" ? "a memory of everything" : NAME[memory];
-  return (off < 0.005 ? `With ${who} training ends at the best place for ${tasks}. `
-    : `With ${who} training ends ${off.toFixed(2)} away from the best place for ${tasks}: their `
-      + `losses are ${excess[memory].toFixed(2)} higher than they need to be. `) + WHY[memory];
+  if (off < SAME) return `With ${who} training ends at the best place for ${all}. ${WHY[memory]}`;
+  const tilted = tilt > 0 && !flat ? " They cannot follow the tilt of the bowls." : "";
+  return `With ${who} training ends ${off.toFixed(2)} away from the best place for ${all}: their `
+    + `losses together are ${excess[memory].toFixed(3)} higher than there. ${WHY[memory]}${tilted}`;
 }
 
 function render({ model, el }) {
   const { stage, panel, more, say, check } = frame(el, {
-    name: "last_penalty", lines: 6,
+    name: "last_penalty", lines: 7,
     question: "A penalty stands in for the old tasks. Does training end where it should?",
-    goal: "Let EWC or online EWC end at the best place for three tasks with two weights, their "
-      + "minima at least 1 apart.",
+    goal: "With three tasks and two weights, make EWC or online EWC end where all losses together "
+      + "are least. Keep the tasks' minima at least 1 apart.",
   });
   const views = { 2: two_weights(stage, model), 1: one_weight(stage, model) };
-  const memory = choice(panel, model, "memory", { label: "the penalty remembers",
+  const memory = choice(panel, model, "memory", { label: "the penalty consists of",
                                                   options: MEMORIES });
-  make(panel, "p", {}, "loss of all tasks above the least");
+  make(panel, "p", {}, `loss of all tasks above the least possible (a full bar is ${FULL})`);
   const fill = bars(panel, MEMORIES.map(([key]) => ({ key, label: NAME[key], color: BEST })),
                     { caption: "loss of all tasks above the least possible" });
   const shown = [memory,
-    slider(panel, model, "tilt", { label: "tilt: weights interact", min: 0, max: 45,
-      step: 1, format: (value) => `${value}°`, marks: [[0, "not at all"], [35, "35°"]] }),
+    slider(panel, model, "tilt", { label: "tilt of the bowls", min: 0, max: 45,
+      step: 1, format: (value) => `${value}°`, marks: [[0, "not tilted"], [35, "35°"]] }),
     choice(more, model, "tasks", { label: "tasks", options: [[2, "two"], [3, "three"]] }),
     choice(more, model, "dimensions", { label: "weights", options: [[1, "one"], [2, "two"]] })];
   const tilt = panel.querySelector("[name=tilt]");
   reset(buttons(panel), model, NAMES, () => check(null));
   return follow(model, NAMES, () => {
     const tasks = given(model), remembers = model.get("memory"), { minima } = tasks;
-    const found = outcome(tasks, remembers), words = sentence(remembers, found, minima.length);
+    const found = outcome(tasks, remembers);
+    const words = sentence(remembers, found, tasks, model.get("tilt"));
     shown.forEach((show) => show());
-    tilt.disabled = tasks.flat; // one weight has none to interact with
-    fill(found.excess, Math.max(...Object.values(found.excess), 0.2));
+    tilt.disabled = tasks.flat; // one weight has nothing to tilt
+    fill(found.excess, FULL);
     say(words);
-    check(minima.length === 3 && !tasks.flat && remembers !== "posterior" && found.off < 0.005
+    check(minima.length === 3 && !tasks.flat && remembers !== "posterior" && found.off < SAME
       && minima.every((at, t) => apart(at, minima[(t + 1) % 3]) >= 1));
     for (const [dimensions, [plot, draw]] of Object.entries(views)) {
       const on = Number(dimensions) === model.get("dimensions");

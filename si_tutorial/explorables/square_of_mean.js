@@ -6,7 +6,9 @@ import { axes } from "./kit/axes.js";
 import { normal, range } from "./kit/numbers.js";
 
 const SHOWN = 200, NAMES = ["log_batch", "mean_grad", "seed"];
+const FULL = 2; // what a full bar means, whatever is moved
 const SINGLE = "var(--si-green)", BATCH = "var(--si-blue)";
+const MEAN = "mean of squares", SQUARE = "square of mean";
 
 /** F/B + (1 − 1/B) ḡ²: the mean square of the mean of B gradients. */
 export const squared_batch_gradient = (fisher, mean_grad, batch_size) =>
@@ -31,24 +33,25 @@ function piles(values, width) {
 }
 
 /** Values in piles over their axis, and a band from −r to r where r² is their mean square. */
-function strip(stage, color) {
+function strip(stage, color, kind) {
   const ticks = [-4, -2, 0, 2, 4].map((v) => [v, String(v).replace("-", "−")]);
-  const plot = axes(stage, { x: [-4.6, 5], y: [0, 30], height: 190, margin: [8, 24, 8, 20],
+  const plot = axes(stage, { x: [-4.6, 5], y: [0, 30], height: 190, margin: [34, 24, 8, 20],
                              xTicks: ticks });
   return (values, square, name, words) => {
     const dots = piles(values, 0.1), high = Math.max(14, 1.6 * Math.max(...dots.map(([, h]) => h)));
-    const root = Math.sqrt(square), level = 0.87 * high;
+    const root = Math.sqrt(square), step = [5, 10, 20, 50, 100].find((n) => high / n < 4);
     plot.clear();
     plot.ranges.y = [0, high];
-    plot.ground(ticks, [], name);
-    plot.bar(-root, root, 0, high, { fill: color, "fill-opacity": 0.16 });
+    plot.ground(ticks, range(4).map((i) => [i * step, String(i * step)])
+      .filter(([y]) => y < high), name);
+    plot.bar(-root, root, 0, high, { fill: color, "fill-opacity": 0.2 });
     for (const [value, height] of dots) {
       plot.bar(value - 0.046, value + 0.046, height - 1, height - 0.1, { fill: color });
     }
     plot.line([[0, 0], [0, high]], { stroke: "var(--si-line)", "stroke-width": 1 });
-    plot.line([[-root, level], [root, level]], { stroke: color, "stroke-width": 3 });
-    plot.text([Math.max(root, 1), level], `mean square ${square.toFixed(2)}`,
-              { dx: 8, dy: 5, anchor: "start" });
+    plot.text([5, high], `${kind} ${square.toFixed(2)}`,
+              { dx: -6, dy: 18, anchor: "end", bold: true });
+    plot.text([5, high], "band: ± its root", { dx: -6, dy: 35, anchor: "end" });
     plot.describe(words);
   };
 }
@@ -56,26 +59,27 @@ function strip(stage, color) {
 const sentence = (batch, fisher, left) => (batch === 1
   ? "In a batch of one, mean and example are the same thing: nothing is lost."
   : `Squared one by one and then averaged, the gradients give the Fisher information, `
-    + `${fisher.toFixed(2)}. Averaged over batches of ${batch} first they partly cancel, and their `
-    + `squares give ${left.toFixed(2)}: ${Math.round((100 * left) / fisher)} % of it is left.`);
+    + `${fisher.toFixed(2)}. Averaged over a batch of ${batch} first, they partly cancel. The square `
+    + `of that mean is ${left.toFixed(2)} on average: ${Math.round((100 * left) / fisher)} % of the `
+    + "Fisher information is left.");
 
 function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
-    name: "square_of_mean", lines: 6,
-    question: "A batch delivers the mean of its gradients. What does its square keep of the Fisher "
-      + "information?",
-    goal: "Find a batch size that loses nine tenths of the Fisher information.",
+    name: "square_of_mean", lines: 7,
+    question: "The Fisher information of a weight is the mean of its squared gradients. What is "
+      + "left of it in the square of a batch’s mean?",
+    goal: "Find a batch size at which nine tenths of it are lost.",
   });
-  const above = strip(stage, SINGLE), below = strip(stage, BATCH);
+  const above = strip(stage, SINGLE, MEAN), below = strip(stage, BATCH, SQUARE);
   const shown = [
     slider(panel, model, "log_batch", { label: "batch size", min: 0, max: 7, step: 1,
       format: (value) => String(2 ** value), marks: [[0, "1"], [3, "8"], [6, "64"]] })];
   const fill = bars(panel, [
-    { key: "squares", label: "mean of squares", color: SINGLE },
-    { key: "square", label: "square of mean", color: BATCH }],
-    { caption: "two kinds of square", wide: "46%" });
-  shown.push(slider(panel, model, "mean_grad", { label: "mean gradient ḡ", min: 0, max: 2,
-    step: 0.1, format: (value) => value.toFixed(1), marks: [[0, "0: at a minimum"], [2, "2"]] }));
+    { key: "squares", label: MEAN, color: SINGLE },
+    { key: "square", label: SQUARE, color: BATCH }],
+    { caption: "two kinds of square", wide: "46%", format: (value) => value.toFixed(2) });
+  shown.push(slider(panel, model, "mean_grad", { label: "mean gradient ḡ", min: 0, max: 1,
+    step: 0.1, format: (value) => value.toFixed(1), marks: [[0, "0: at a minimum"], [1, "1"]] }));
   const row = buttons(panel);
   button(row, "Draw again", () => put(model, "seed", (model.get("seed") % 1000) + 1));
   reset(row, model, NAMES, () => check(null));
@@ -85,7 +89,7 @@ function render({ model, el }) {
     const { single, means } = draws(model.get("seed"), mean_grad, batch);
     const words = sentence(batch, fisher, left);
     shown.forEach((show) => show());
-    fill({ squares: fisher, square: left }, fisher);
+    fill({ squares: fisher, square: left }, FULL);
     say(words);
     check(left <= 0.1 * fisher);
     above(single, fisher, `${SHOWN} examples: the gradient of each`, "Piles of the gradients of "

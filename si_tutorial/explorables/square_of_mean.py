@@ -16,5 +16,5 @@ class SquareOfMean(Explorable):
 
     _esm = bundle(Path(__file__).with_suffix(".js"))
     log_batch = Int(2, min=0, max=7).tag(sync=True)
-    mean_grad = Float(0.1, min=0, max=2).tag(sync=True)
+    mean_grad = Float(0.1, min=0, max=1).tag(sync=True)
     seed = Int(1, min=1, max=1000).tag(sync=True)

@@ -70,12 +70,13 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 .si-fig svg .si-handle:focus-visible .si-halo { stroke: var(--si-text); stroke-width: 2.5; }
 .si-fig :is(input, button, summary):focus-visible { outline: 3px solid var(--si-blue);
   outline-offset: 2px; }
+.si-fig input[type=range]:focus-visible { outline-offset: -1px; } /* clear of words above */
 .si-fig :is(.si-slider, .si-slider > label) { display: block; margin: 0; }
 .si-fig .si-row { display: flex; justify-content: space-between; gap: 1rem; }
 .si-fig .si-row output { font-variant-numeric: tabular-nums; font-weight: 600;
   white-space: nowrap; }
-.si-fig input[type=range] { appearance: none; display: block; width: 100%; height: 1.6rem;
-  margin: 0; padding: 0; border: 0; border-radius: 3px; cursor: pointer; touch-action: pan-y;
+.si-fig input[type=range] { appearance: none; display: block; width: 100%; height: 1.4rem;
+  margin: .1rem 0; padding: 0; border: 0; border-radius: 3px; cursor: pointer; touch-action: pan-y;
   background: linear-gradient(var(--si-blue) 0 0) 0 50% / var(--si-done, 0) 6px no-repeat,
     linear-gradient(var(--si-line) 0 0) 0 50% / 100% 6px no-repeat; }
 .si-fig input:disabled { opacity: .45; cursor: default; }

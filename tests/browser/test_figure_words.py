@@ -1,0 +1,111 @@
+"""What the live figures say and draw agrees: words with numbers, bars with one scale."""
+
+import re
+
+import pytest
+from live_figures import looks, record
+
+from si_tutorial.explorables.published import summaries
+
+ONCE = looks("wide")
+# the share of its track that each bar fills, beside its number; None where it ends in an arrow
+BARS = """(figure) => [...figure.querySelectorAll("table.si-bars tr")].map((row) => {
+  const bar = row.querySelector(".si-track span");
+  return [Number(row.querySelector(".si-number").textContent),
+          bar.classList.contains("si-beyond") ? null : parseFloat(bar.style.width)];
+})"""
+
+
+def drawn(figure):
+    """The words in its drawings that are to be seen."""
+    return figure.locator("svg:visible text").all_text_contents()
+
+
+@ONCE
+@pytest.mark.parametrize("name", ["account_steps", "last_penalty", "square_of_mean", "two_bowls"])
+def test_a_bar_has_the_same_scale_wherever_the_controls_stand(name, opened, look):
+    figure, _ = opened(name)
+    scales = set()
+
+    def measured():
+        for number, share in figure.evaluate(BARS):
+            if share is not None and number > 0.05:
+                scales.add(round(share / number, 1 if number > 0.5 else 0))
+    for slider in figure.locator("input[type=range]").all():
+        for key in ("Home", "End", *["ArrowLeft"] * 3):
+            slider.press(key)
+            measured()
+    for handle in figure.locator(".si-handle:visible").all():
+        for key in ("ArrowUp", "ArrowLeft", "ArrowDown", "ArrowRight"):
+            handle.press(f"Shift+{key}")
+            measured()
+    assert max(scales) / min(scales) < 1.03, scales
+
+
+@ONCE
+@pytest.mark.parametrize("weights", [1, 2])
+def test_end_and_best_place_have_one_label_only_where_they_are_one_place(weights, opened, look):
+    for state in ({}, {"tilt": 0.0}, {"tilt": 0.0, "memory": "latest"}, {"memory": "posterior"},
+                  {"m2x": 0.6, "m2y": 0.8}, {"m2x": 0.41, "m2y": 1.7}, {"tasks": 2}):
+        figure, _ = opened("last_penalty", dimensions=weights, **state)
+        said, words = figure.locator(".si-said").inner_text(), drawn(figure)
+        away = re.search(r"ends (\d\.\d\d) away", said)
+        assert ("the end is best for all" in words) == (away is None), said
+        assert ("end" in words and "best for all" in words) == (away is not None), said
+        assert away is None or float(away[1]) > 0
+        number = figure.locator("td[data-what]").evaluate_all(
+            "cells => Object.fromEntries(cells.map((c) => [c.dataset.what, c.textContent]))")
+        assert away is None or f"{number[state.get('memory', 'each')]} higher" in said
+
+
+@ONCE
+def test_the_way_of_the_weights_strikes_through_no_label(opened, look):
+    for state in ({}, {"tilt": 0.0}, {"memory": "latest"}, {"m2x": 0.6, "m2y": 0.8},
+                  {"m1x": 1.5, "m1y": 1.5}):
+        figure, _ = opened("last_penalty", **state)
+        struck = figure.evaluate("""f => {
+          const way = f.querySelector("svg polyline[stroke='var(--si-text)']:not([stroke-dasharray])");
+          const { a, e, d, f: y } = way.getScreenCTM(), long = way.getTotalLength();
+          const boxes = [...way.closest("svg:not(.si-inside)").querySelectorAll(".si-words text")]
+            .map((t) => [t.textContent, t.getBoundingClientRect()]);
+          return Array.from({ length: 200 }, (_, i) => way.getPointAtLength(long * i / 199))
+            .flatMap((p) => boxes.filter(([, b]) => a * p.x + e > b.left + 2
+              && a * p.x + e < b.right - 2 && d * p.y + y > b.top + 3 && d * p.y + y < b.bottom - 3))
+            .map(([words]) => words);
+        }""")
+        assert struck == []
+
+
+SPREAD = [record("SI", c, 1e-3, kept, seed=seed) for c, keeps in {
+    0.01: (0.8, 0.82), 0.1: (0.93, 0.99), 1.0: (0.98, 0.985), 10.0: (0.975, 0.979)}.items()
+    for seed, kept in enumerate(keeps)] + [
+    {**record("SI", 100.0, 1e-3, 0.9), "accuracy": [[0.9] * 4] * 4},  # nothing forgotten
+    record("SI", 1.0, 1e-2, 0.97, seed=0)]
+
+
+@ONCE
+def test_advice_on_a_setting_follows_from_its_numbers(opened, look):
+    figure, _ = opened("strength_damping", runs=summaries(SPREAD))
+    said, told = figure.locator(".si-said"), {}
+    strength = figure.locator("input[name=log_strength]")
+    for power in range(-2, 3):
+        strength.fill(str(power))
+        told[power] = said.inner_text().partition(".")[0]
+        assert f"c = {10.0**power:g} " in said.inner_text()
+    assert told[-2].startswith("Too soft") and told[2].startswith("Too stiff")
+    assert told[-1].startswith("Too close to call")  # the best mean is within its seeds' range
+    assert told[0].startswith("The highest mean of all")
+    assert told[1].startswith("Too soft")  # it learned as well, and its seeds stay below
+    assert "settings have 1 or 2 seeds" in said.inner_text()
+
+
+@ONCE
+def test_the_slider_that_is_held_says_so(opened, look):
+    figure, _ = opened("strength_damping")
+    readouts = dict(zip(("strength", "damping"), figure.locator("output").all(), strict=True))
+    figure.locator("input[name=log_strength]").fill("2")
+    assert [r.inner_text() for r in readouts.values()] == ["100", "0.001, held here"]
+    figure.locator("input[name=log_damping]").fill("-2")
+    assert [r.inner_text() for r in readouts.values()] == ["1, held here", "0.01"]
+    figure.locator("input[name=log_damping]").fill("-3")
+    assert [r.inner_text() for r in readouts.values()] == ["1", "0.001"]
