@@ -42,7 +42,7 @@ function curves(stage) {
   const plot = axes(stage, { x: [Math.log10(FIRST), Math.log10(6000)], y: [-0.5, 1.5],
                              height: 316, margin: [46, 80, 22, 38], xTicks: ticks, grid: true,
                              xLabel: "starts averaged over", yLabel: "↑ importance of weight 1" });
-  key(plot.svg, [...WAYS.map(([, label, color]) => ({ label, color })),
+  key(plot.svg)([...WAYS.map(([, label, color]) => ({ label, color })),
                  { label: "1 = half the curvature of weight 1", dashed: true }]);
   return ({ traces, worst, part }, words) => {
     const tens = Object.values(traces).flat().slice(FIRST - 1).map(Math.log10);
