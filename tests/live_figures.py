@@ -14,7 +14,7 @@ FIGURES = {
     "flipbook": "Flipbook", "last_penalty": "LastPenalty", "method_explorer": "MethodExplorer",
     "more_starts": "MoreStarts", "noise_meets_itself": "NoiseMeetsItself",
     "quadratic_bowl": "QuadraticBowl", "square_of_mean": "SquareOfMean",
-    "strength_damping": "StrengthDamping", "two_bowls": "TwoBowls",
+    "strength_damping": "StrengthDamping", "three_rulers": "ThreeRulers", "two_bowls": "TwoBowls",
 }
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>figures</title>
@@ -48,6 +48,7 @@ TARGETS = {
     "quadratic_bowl": [("input[name=start]", "ArrowRight*40")],
     "square_of_mean": [("input[name=log_batch]", "End")],
     "strength_damping": [("input[name=log_strength]", "Home ArrowRight*3")],
+    "three_rulers": [("input[value='√Fisher']", "Space"), ("input[value='640']", "Space")],
     "two_bowls": [("input[name=stretch_a]", "End"), ("input[name=valley_a]", "Home ArrowRight*29"),
                   ("button:text('Then learn B')", "Enter")],
 }
@@ -63,6 +64,8 @@ def make(name, **traits):
         traits.setdefault("runs", summaries(
             [record("SI", c, 1e-3, 0.99 - abs(np.log10(c)) / 20) for c in np.logspace(-3, 4, 8)]
             + [record("SI", 1.0, 10.0**power, 0.9) for power in (-6, -5, -4, -2, -1, 0)]))
+    if name == "three_rulers":
+        traits.setdefault("found", COMPARED)
     if name == "method_explorer":
         traits.setdefault("runs", summaries(RECORDS))
     module = importlib.import_module(f"si_tutorial.explorables.{name}")
@@ -88,6 +91,15 @@ RECORDS = [
     *(record(method, None, None, 0.1, scenario="class") for method in ("fine-tuning", "joint")),
     record("EWC", 5.0, None, 0.2, scenario="class"),
 ]
+
+EVEN = [[1.0] * 10] * 10
+COMPARED = [{"ruler": ruler, "batch_size": size, "layer": layer, "pixel": pixel,
+             "layer_map": [[10.0 * (i == j) for j in range(10)] for i in range(10)],
+             "pixel_map": pixel and EVEN}
+            for ruler, layers, pixels in (("path integral", (0.7, 0.9), (0.4, 0.95)),
+                                          ("√Fisher", (0.9, 0.8), (0.5, 0.1)),
+                                          ("brightness", (0.8, 0.8), (None, None)))
+            for size, layer, pixel in zip((10, 640), layers, pixels, strict=True)]
 
 # the smallest PNG that can be seen: 2 × 2 pixels
 PNG = base64.b64decode(

@@ -2,7 +2,10 @@
 
 import { frame } from "./kit/look.js";
 import { buttons, choice, follow, reset } from "./kit/controls.js";
-import { make } from "./kit/dom.js";
+import { make, set } from "./kit/dom.js";
+import { key } from "./kit/key.js";
+import { method_words, scenario_name, scenario_words } from "./kit/methods.js";
+import { short } from "./kit/numbers.js";
 import { accuracies, banded, matrix, seen } from "./kit/results.js";
 
 const NAMES = ["scenario", "method", "strength", "damping"];
@@ -10,8 +13,21 @@ const COLORS = { "fine-tuning": "var(--si-red)", SI: "var(--si-blue)", joint: "v
                  EWC: "var(--si-gold)", "online EWC": "var(--si-olive)", MAS: "var(--si-purple)",
                  L2: "var(--si-grey)", "fine-tuning, dropout": "var(--si-brown)",
                  "from scratch": "var(--si-violet)" };
-const WORDS = { task: "task-incremental", domain: "domain-incremental",
-                class: "class-incremental" };
+const YARDSTICKS = ["fine-tuning", "from scratch", "joint"]; // shown beside every method
+const STYLE = `
+.si-fig .si-choose { display: grid; gap: .6rem; margin-bottom: .9rem; }
+.si-fig .si-spare { display: grid; } .si-fig .si-spare > * { grid-area: 1 / 1; }
+.si-fig .si-spare > .si-ghost { visibility: hidden; }
+.si-fig .si-under { display: grid; gap: .6rem; align-content: start; }
+.si-fig tr.si-chosen { background: var(--si-faint) !important; }
+.si-fig .si-ends .si-track { overflow: visible; height: 2px; background: var(--si-line); }
+.si-fig .si-ends .si-track span { top: -6px; bottom: -6px; width: 14px; margin-left: -7px;
+  border-radius: 50%; }
+.si-fig .si-scale { display: flex; justify-content: space-between; font-size: .86rem; }
+@container (min-width: 640px) {
+  .si-fig .si-body:has(> .si-under) { grid-template-rows: auto auto 1fr;
+  grid-template-areas: "stage panel" "said panel" "under panel"; }
+  .si-fig .si-under { grid-area: under; } }`;
 /** What a method looks like: its colour, or in dashes that of the method it is a variant of. */
 function look(method) {
   const [plain] = method.split(", "), dashed = !Object.hasOwn(COLORS, method);
@@ -20,7 +36,6 @@ function look(method) {
 }
 const stripes = ({ color, dashed }) => (!dashed ? color
   : `repeating-linear-gradient(90deg, ${color} 0 7px, transparent 7px 10px)`);
-const word = (scenario) => (Object.hasOwn(WORDS, scenario) ? WORDS[scenario] : scenario);
 const end = (run) => seen(run.accuracy).at(-1);
 const unique = (values) => [...new Set(values)];
 /** The best run; those scored on test images come first, if there are any. */
@@ -42,71 +57,110 @@ export function chosen(runs, wanted) {
   return left[0];
 }
 
-/** Radio buttons for what can be chosen, made anew when that changes. */
-function options(parent, model, name, label) {
-  const box = make(parent, "div");
-  let now = "", show = () => {};
-  return (values, words, value) => {
-    const key = JSON.stringify(values);
-    if (key !== now) {
-      now = key;
+/** Room for the largest of several things: `fill(box, thing)` lays each out, unseen. */
+function spare(parent, things, fill) {
+  const box = make(parent, "div", { class: "si-spare" });
+  for (const text of unique(things.map((thing) => JSON.stringify(thing)))) {
+    fill(make(box, "div", { class: "si-ghost", "aria-hidden": "true" }), JSON.parse(text));
+  }
+  return make(box, "div");
+}
+
+const words_of = (value) => (value === null ? "none"
+  : typeof value === "number" ? short(value) : String(value));
+
+/** Radio buttons for what can be chosen, made anew when that changes; `all` lists that may come. */
+function options(parent, model, name, { label, all, words = words_of }) {
+  const box = spare(parent, all, (ghost, values) => {
+    const like = make(ghost, "div", { class: "si-choice" });
+    make(like, "div", { style: "margin-bottom: .25rem" }, label);
+    const list = make(like, "div", { class: "si-options" });
+    for (const value of values) make(make(list, "label"), "span", {}, words(value));
+  });
+  let now = "", value = null, show = () => {};
+  return (values, chosen_value) => {
+    if (JSON.stringify(values) !== now) {
+      now = JSON.stringify(values);
       const focused = box.contains(document.activeElement);
       box.replaceChildren();
-      show = choice(box, { get: () => box.value, set: (_, v) => model.set(name, v),
+      show = choice(box, { get: () => value, set: (_, v) => model.set(name, v),
                            save_changes: () => model.save_changes() }, name,
                     { label, options: values.map((v) => [v, words(v)]) });
+      const dead = values.length === 1 && values[0] === null;
+      set(box, { style: dead && "visibility: hidden" });
       if (focused) box.querySelector("input")?.focus();
     }
-    box.value = value;
+    value = chosen_value;
     show();
   };
 }
 
-function curves(panel, tasks) {
-  const step = tasks > 6 ? 2 : 1;
-  const plot = accuracies(panel, { x: [0.8, tasks + 0.2], height: 230,
-    xLabel: "tasks learned (band: range of seeds)",
+const name_of = (run) => `${run.method === "joint" ? "joint training" : run.method}`;
+const seeds = (run) => `${run.seeds} seed${run.seeds === 1 ? "" : "s"}`;
+
+function curves(panel, tasks, rows) {
+  const step = tasks > 6 ? 2 : 1, top = 29 + 17 * rows;
+  const plot = accuracies(panel, { x: [0.8, tasks + 0.2], height: 225 + 17 * rows, top,
+    xLabel: "tasks learned", yLabel: "mean accuracy on the tasks so far",
     xTicks: Array.from({ length: Math.ceil(tasks / step) },
-      (_, i) => [i * step + 1, String(i * step + 1)]),
-    yLabel: "mean accuracy on the tasks so far" });
+      (_, i) => [i * step + 1, String(i * step + 1)]) });
+  const lines = key(plot.svg);
   return (scenario, run, words) => {
-    const rivals = unique(scenario.map((r) => r.method)).filter((m) => m !== run.method)
-      .map((m) => best(scenario.filter((r) => r.method === m)));
+    const others = YARDSTICKS.filter((method) => method !== run.method)
+      .map((method) => scenario.filter((r) => r.method === method)).filter((own) => own.length)
+      .map(best);
     plot.fit(Math.min(...scenario.flatMap((r) => r.low)));
     const trace = (r) => seen(r.accuracy).map((a, i) => [i + 1, a, r.low[i], r.high[i]]);
-    for (const rival of rivals) {
-      const { color, dashed } = look(rival.method);
-      plot.line(trace(rival), { stroke: color, "stroke-width": 1.6, "stroke-opacity": 0.75,
-                                "stroke-dasharray": dashed ? "6 5" : undefined });
+    for (const other of others) {
+      plot.line(trace(other), { stroke: look(other.method).color, "stroke-width": 2 });
     }
     const own = look(run.method);
     banded(plot, trace(run), own.color, own);
+    const spread = run.seeds > 1 ? ` (band: range of ${seeds(run)})` : " (one seed)";
+    lines([{ label: name_of(run) + spread, ...own },
+           ...others.map((other) => ({ label: name_of(other), ...look(other.method) }))]);
     plot.describe(words);
   };
 }
 
-function legend(panel) {
-  const list = make(panel, "table", { class: "si-bars", style: "--si-label: 38%",
+/** The end of every method on one scale; a method without a run here keeps its row. */
+function ends(panel, methods) {
+  make(panel, "p", {}, "After the last task, each method at its best setting, the marked one as "
+    + "chosen:");
+  const list = make(panel, "table", { class: "si-bars si-ends", style: "--si-label: 42%",
                                       "aria-label": "mean accuracy after the last task" });
+  const head = make(list, "tr", { "aria-hidden": "true" });
+  make(head, "th");
+  const scale = make(make(head, "td"), "div", { class: "si-scale" });
+  const [left, right] = [0, 1].map(() => make(scale, "span"));
+  make(head, "td", { class: "si-number" });
+  const rows = methods.map((method) => {
+    const row = make(list, "tr");
+    make(row, "th", { scope: "row" }, method);
+    const track = make(make(row, "td", { "aria-hidden": "true" }), "div", { class: "si-track" });
+    const dot = make(track, "span", { style: `background: ${stripes(look(method))}` });
+    return { method, row, dot,
+             number: make(row, "td", { class: "si-number", "data-method": method }) };
+  });
   return (scenario, run) => {
-    list.replaceChildren();
-    for (const method of unique(scenario.map((r) => r.method))) {
-      const own = scenario.filter((r) => r.method === method);
-      const shown = method === run.method ? run : best(own);
-      const row = make(list, "tr");
-      const name = make(row, "th", {
-        scope: "row", style: method === run.method && "font-weight: 700" }, method);
-      const track = make(make(row, "td", { "aria-hidden": "true" }), "div", { class: "si-track" });
-      make(track, "span", {
-        style: `background: ${stripes(look(method))}; left: 0; width: ${end(shown)}%` });
-      make(row, "td", { class: "si-number", "data-method": method }, `${end(shown).toFixed(1)} %`);
-      name.title = method === run.method ? "as chosen" : "at its best setting";
+    const bests = methods.map((method) => scenario.filter((r) => r.method === method))
+      .filter((own) => own.length).map((own) => end(best(own)));
+    const low = Math.max(0, Math.floor((Math.min(...bests) - 1) / 10) * 10);
+    [left.textContent, right.textContent] = [String(low), "100"];
+    for (const { method, row, dot, number } of rows) {
+      const own = scenario.filter((r) => r.method === method), mine = method === run.method;
+      const value = own.length ? end(mine ? run : best(own)) : null;
+      row.classList.toggle("si-chosen", mine);
+      number.textContent = value === null ? "–" : `${value.toFixed(1)} %`;
+      set(dot, { hidden: value === null });
+      dot.style.left = `${Math.max(0, (100 * ((value ?? low) - low)) / (100 - low))}%`;
     }
   };
 }
 
 const setting = (run) => [["c", run.strength], ["ξ", run.damping]]
-  .filter(([, value]) => value !== null).map(([name, value]) => `${name} = ${value}`).join(", ");
+  .filter(([, value]) => value !== null)
+  .map(([name, value]) => `${name} = ${words_of(value)}`).join(", ");
 
 function sentence(run, scenario) {
   const [first, last] = [run.accuracy[0][0], run.accuracy.at(-1)[0]];
@@ -114,50 +168,94 @@ function sentence(run, scenario) {
     .map(([method, name]) => [scenario.find((r) => r.method === method), name])
     .filter(([other]) => other && other.method !== run.method)
     .map(([other, name]) => `${name} ${end(other).toFixed(1)} %`);
-  const what = [run.method, word(run.scenario), setting(run)].filter(Boolean).join(", ");
+  const what = [run.method, scenario_name(run.scenario), setting(run)].filter(Boolean).join(", ");
   return `${what}: after the last task ${end(run).toFixed(1)} % of all tasks’ images are right`
     + (compared.length ? ` (${compared.join(", ")})` : "")
     + `. Task 1 went from ${first.toFixed(1)} to ${last.toFixed(1)} %. `
-    + `${run.seeds} seed${run.seeds === 1 ? "" : "s"}, `
+    + `${seeds(run)}, `
     + `${run.held_out ? "held-out training" : "test"} images.`;
 }
 
+/** What there is to choose, with room for the longest list of each. */
+function pickers(places, model, runs) {
+  const lists = (names, last) => {
+    const group = (run) => JSON.stringify(names.map((name) => run[name]));
+    return unique(runs.map(group)).map((one) =>
+      unique(runs.filter((run) => group(run) === one).map((run) => run[last])));
+  };
+  const several = (all) => all.some((values) => values.length > 1);
+  const scenarios = unique(runs.map((run) => run.scenario));
+  const strengths = lists(["scenario", "method"], "strength");
+  const dampings = lists(["scenario", "method", "strength"], "damping");
+  return {
+    ...(scenarios.length > 1 && { scenario: options(places.choose, model, "scenario",
+      { label: "scenario", all: [scenarios], words: scenario_name }) }),
+    method: options(places.choose, model, "method",
+      { label: "method", all: lists(["scenario"], "method"), words: String }),
+    ...(several(strengths) && { strength: options(places.under, model, "strength",
+      { label: "strength c", all: strengths }) }),
+    ...(several(dampings) && { damping: options(places.under, model, "damping",
+      { label: "damping ξ", all: dampings }) }),
+  };
+}
+
+const explanation = (run, several) =>
+  [several && scenario_words(run.scenario), method_words(run.method)].filter(Boolean).join(" ");
+
+function goal_words(model, first, joint) {
+  const where = model.get("goal") || "Find the method and the setting that end highest in the "
+    + `${scenario_name(first)} scenario`;
+  return where + (joint ? ". Joint training, which sees all tasks at once, does not count." : ".");
+}
+
+/** Where a line of words goes, with room for the longest of `all`. */
+function line(parent, all) {
+  const node = make(spare(parent, all, (ghost, words) => make(ghost, "p", {}, words)), "p");
+  return (words) => { node.textContent = words; };
+}
+
 function render({ model, el }) {
-  const runs = model.get("runs"), several = unique(runs.map((run) => run.scenario)).length > 1;
-  const { stage, panel, more, say, check } = frame(el, {
+  const runs = model.get("runs"), of = (name) => unique(runs.map((run) => run[name]));
+  const several = of("scenario").length > 1, wanted = () =>
+    Object.fromEntries(NAMES.map((name) => [name, model.get(name)]));
+  const first = runs.length ? chosen(runs, wanted()).scenario : "";
+  const { root, stage, panel, say, check } = frame(el, {
     name: "method_explorer", lines: 7,
-    question: `Which method keeps what it has learned${several ? ", and in which scenario" : ""}?`,
-    goal: "Find the best setting here that is not joint training, which sees all tasks at once.",
+    question: model.get("question")
+      || `Which method keeps what it has learned${several ? ", and in which scenario" : ""}?`,
+    goal: goal_words(model, first, of("method").includes("joint")),
   });
   if (!runs.length) { say("There is no finished run to show."); return () => {}; }
-  const pick = {
-    ...(several && { scenario: options(panel, model, "scenario", "scenario") }),
-    method: options(panel, model, "method", "method"),
-    strength: options(more, model, "strength", "strength c"),
-    damping: options(more, model, "damping", "damping ξ"),
-  };
+  make(root, "style", {}, STYLE);
+  const choose = make(root, "div", { class: "si-choose" }), body = stage.parentNode;
+  root.insertBefore(choose, body);
+  if (model.get("about")) make(choose, "p", {}, model.get("about"));
+  const under = make(body, "div", { class: "si-under" });
+  body.insertBefore(under, panel);
+  const pick = pickers({ choose, under }, model, runs);
+  const told = line(choose, runs.map((run) => explanation(run, several)));
   const draw = matrix(stage);
-  const plot = curves(panel, Math.max(...runs.map((run) => run.accuracy.length)));
-  const table = legend(panel);
+  const yardsticks = of("method").filter((method) => YARDSTICKS.includes(method)).length;
+  const plot = curves(panel, Math.max(...runs.map((run) => run.accuracy.length)), yardsticks + 1);
+  const table = ends(panel, of("method"));
   reset(buttons(panel), model, NAMES, () => check(null));
   return follow(model, [...NAMES, "runs"], () => {
-    const wanted = Object.fromEntries(NAMES.map((name) => [name, model.get(name)]));
-    const all = model.get("runs"), run = chosen(all, wanted);
+    const all = model.get("runs"), run = chosen(all, wanted());
     const scenario = all.filter((r) => r.scenario === run.scenario);
     const own = scenario.filter((r) => r.method === run.method);
     const equal = own.filter((r) => r.strength === run.strength);
-    const none = (value) => (value === null ? "none" : String(value));
-    pick.scenario?.(unique(all.map((r) => r.scenario)), word, run.scenario);
-    pick.method(unique(scenario.map((r) => r.method)), String, run.method);
-    pick.strength(unique(own.map((r) => r.strength)), none, run.strength);
-    pick.damping(unique(equal.map((r) => r.damping)), none, run.damping);
+    for (const [name, among] of Object.entries({ scenario: all, method: scenario, strength: own,
+                                                 damping: equal })) {
+      pick[name]?.(unique(among.map((r) => r[name])), run[name]);
+    }
     const words = sentence(run, scenario);
+    told(explanation(run, several));
     say(words);
     const rivals = scenario.filter((r) => r.method !== "joint");
-    check(rivals.length > 1 && run === best(rivals));
+    check(run.scenario === first && rivals.length > 1 && run === best(rivals));
     draw(run.accuracy, `The accuracy matrix of this setting. ${words}`);
     plot(scenario, run, "Mean accuracy on the tasks learned so far, after each task, for this "
-      + `setting and for the best of every other method. ${words}`);
+      + `setting and for yardsticks. ${words}`);
     table(scenario, run);
   });
 }

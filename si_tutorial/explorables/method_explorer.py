@@ -12,10 +12,15 @@ class MethodExplorer(Explorable):
 
     `runs` are `published.summaries` of an experiment's records; `scenario`, `method`, `strength`
     and `damping` say which is shown. What no run has falls back to the nearest that there is.
+    `about` says what the tasks are; `question` and `goal` (without a full stop) replace the usual
+    ones. The goal is met by what ends highest in the scenario shown first, joint training aside.
     """
 
     _esm = bundle(Path(__file__).with_suffix(".js"))
     runs = List().tag(sync=True)
+    about = Unicode("").tag(sync=True)
+    question = Unicode("").tag(sync=True)
+    goal = Unicode("").tag(sync=True)
     scenario = Unicode("").tag(sync=True)
     method = Unicode("fine-tuning").tag(sync=True)
     strength = Float(None, allow_none=True).tag(sync=True)

@@ -4,16 +4,21 @@ import { frame } from "./kit/look.js";
 import { bars, button, buttons, choice, disable, follow, put, reset, slider }
   from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
+import { make } from "./kit/dom.js";
+import { key } from "./kit/key.js";
 import { plane } from "./kit/plane.js";
 import { normal, range, rotated, short } from "./kit/numbers.js";
 import { path_integral } from "./kit/quadratic.js";
 
 const NAMES = ["hundreds", "tilt", "damping"], MOST = 60;
-const STEEP = 8, FLAT = 1;
+const STEEP = 8, FLAT = 1, FIRST = 10; // the curves begin at this many starts
+const MUCH = 0.2; // of the average, for one start
+const WAYS = [["pooled", "all starts pooled", "var(--si-green)"],
+              ["average", "average of single results", "var(--si-blue)"]];
 
 /** The first `count` starts, standard normal in both weights. */
 export function starts(count) {
-  const next = normal(48); // a draw in which the first jump comes after two hundred starts
+  const next = normal(4833); // a draw in which each of the first presses brings a jump
   return range(count).map(() => [next(), next()]);
 }
 
@@ -33,50 +38,54 @@ export function running_averages(hessian, offsets, damping) {
 }
 
 function curves(stage) {
-  const ticks = [1, 10, 100, 1000, 6000].map((n) => [Math.log10(n), String(n)]);
-  const plot = axes(stage, { x: [0, Math.log10(6000)], y: [-0.5, 1.5], height: 290,
-                             margin: [46, 24, 22, 38], xTicks: ticks, grid: true,
-                             xLabel: "starts averaged over",
-                             yLabel: "↑ importance of weight 1 / half its curvature" });
-  return (found, half, words) => {
+  const ticks = [10, 100, 1000, 6000].map((n) => [Math.log10(n), String(n)]);
+  const plot = axes(stage, { x: [Math.log10(FIRST), Math.log10(6000)], y: [-0.5, 1.5],
+                             height: 316, margin: [46, 80, 22, 38], xTicks: ticks, grid: true,
+                             xLabel: "starts averaged over", yLabel: "↑ importance of weight 1" });
+  key(plot.svg)([...WAYS.map(([, label, color]) => ({ label, color })),
+                 { label: "1 = half the curvature of weight 1", dashed: true }]);
+  return ({ traces, worst, part }, words) => {
+    const tens = Object.values(traces).flat().slice(FIRST - 1).map(Math.log10);
+    const low = Math.min(-0.5, ...tens.map((v) => v - 0.1));
+    const high = Math.max(1.5, ...tens.map((v) => v + 0.25));
     plot.clear();
-    const tenfold = (value) => Math.log10(value / half);
-    const values = [...found.mean_of_ratios, ...found.ratio_of_means].map(tenfold);
-    plot.ranges.y = [Math.min(-0.5, Math.min(...values) - 0.1),
-                     Math.max(1.5, Math.max(...values) + 0.4)];
-    plot.ground(ticks, range(9).map((i) => i - 2).filter((i) => i > plot.ranges.y[0]
-      && i < plot.ranges.y[1]).map((i) => [i, short(10 ** i, 1)]));
-    const trace = (averages) => averages.map((v, i) => [Math.log10(i + 1), tenfold(v)])
-      .filter((_, i) => i < 200 || i % 10 === 9);
-    plot.line([[0, 0], [4, 0]], { "stroke-dasharray": "5 5", "stroke-width": 1.5 });
-    plot.line(trace(found.mean_of_ratios), { stroke: "var(--si-blue)", "stroke-width": 2.5 });
-    plot.line(trace(found.ratio_of_means), { stroke: "var(--si-green)", "stroke-width": 2.5 });
-    const ends = [found.mean_of_ratios, found.ratio_of_means]
-      .map((v) => [tenfold(v.at(-1)), Math.log10(v.length)]);
-    [["mean of the ratios", 0], ["ratio of the means", 1]].forEach(([name, i]) => {
-      const above = ends[i][0] >= ends[1 - i][0];
-      const right = ends[i][1] < 2.4;
-      plot.text([ends[i][1], ends[i][0]], name, right
-        ? { dx: 8, dy: above ? -2 : 12, anchor: "start" }
-        : { dx: -6, dy: above ? -9 : 20, anchor: "end" });
-    });
+    plot.ranges.y = [low, high];
+    plot.ground(ticks, range(9).map((i) => i - 2).filter((i) => i > low && i < high)
+      .map((i) => [i, short(10 ** i, 1)]));
+    plot.line([[1, 0], [4, 0]], { "stroke-dasharray": "5 5", "stroke-width": 1.5 });
+    const place = (values, i) => [Math.log10(i + 1), Math.log10(values[i])];
+    for (const [name, , stroke] of WAYS.toReversed()) { // the wider one first, if they are one
+      const values = traces[name];
+      plot.line(range(values.length).slice(FIRST - 1).filter((n) => n < 400 || n % 10 === 9)
+        .map((n) => place(values, n)), { stroke, "stroke-width": name === "average" ? 4 : 2 });
+    }
+    if (part > MUCH && worst >= FIRST) {
+      plot.dot(place(traces.average, worst), { r: 6, fill: "var(--si-red)",
+        stroke: "var(--si-back)", "stroke-width": 2 });
+      plot.text(place(traces.average, worst), `start ${worst + 1}`,
+                { dx: -11, dy: -2, anchor: "end" });
+    }
     plot.describe(words);
   };
 }
 
 function picture(panel) {
   const plot = plane(panel, { x: 5.6, y: 3.8 });
-  return (H, offsets, worst, words) => {
+  return ({ H, offsets, worst, part }) => {
+    const at = offsets[worst];
     plot.clear();
     plot.bowl(H, [1, 4, 9, 16, 25]);
-    for (const at of offsets.slice(-600)) {
-      plot.dot(at, { r: 1.8, fill: "var(--si-muted)", "fill-opacity": 0.6 });
+    for (const start of offsets.slice(-600)) {
+      plot.dot(start, { r: 1.8, fill: "var(--si-muted)", "fill-opacity": 0.6 });
     }
-    plot.line([[0, worst[1]], [0, 0]], { stroke: "var(--si-red)", "stroke-width": 1.5 });
-    plot.dot(worst, { r: 6, fill: "var(--si-red)", stroke: "var(--si-back)", "stroke-width": 2 });
-    plot.text(worst, "largest ratio", { dx: 10, dy: 5, anchor: "start" });
+    if (part > MUCH) {
+      plot.line([[0, at[1]], [0, 0]], { stroke: "var(--si-red)", "stroke-width": 1.5 });
+      plot.dot(at, { r: 6, fill: "var(--si-red)", stroke: "var(--si-back)", "stroke-width": 2 });
+      plot.text(at, `start ${worst + 1}`, { dx: 10, dy: 5, anchor: "start" });
+    }
     plot.cross([0, 0]);
-    plot.describe(words);
+    plot.describe(`Level lines of the bowl, and ${Math.min(offsets.length, 600)} of the starts`
+      + (part > MUCH ? `; start ${worst + 1}, in red, lies close to the vertical axis.` : "."));
   };
 }
 
@@ -91,56 +100,61 @@ function drawers(stage, model, check) {
   return () => more.forEach((node) => disable(node, model.get("hundreds") === MOST));
 }
 
-/** All averages over the starts drawn, and the start with the largest ratio. */
+/** Both averages, in units of half the curvature, and the start with the largest single result. */
 function averages(model) {
   const count = 100 * model.get("hundreds"), offsets = starts(count);
   const H = rotated(STEEP, FLAT, model.get("tilt")), half = H[0][0] / 2;
-  const found = running_averages(H, offsets, model.get("damping"));
-  const worst = found.ratios.indexOf(Math.max(...found.ratios));
-  const [a, b] = [found.ratio_of_means.at(-1), found.mean_of_ratios.at(-1)];
-  return { count, offsets, H, half, found, worst: offsets[worst], ratio_of_means: a,
-           mean_of_ratios: b, part: found.ratios[worst] / (b * count) };
+  const { ratio_of_means, mean_of_ratios, ratios } =
+    running_averages(H, offsets, model.get("damping"));
+  const traces = { pooled: ratio_of_means.map((value) => value / half),
+                   average: mean_of_ratios.map((value) => value / half) };
+  const worst = ratios.indexOf(Math.max(...ratios));
+  return { count, offsets, H, traces, worst, pooled: traces.pooled.at(-1),
+           average: traces.average.at(-1), part: ratios[worst] / (mean_of_ratios.at(-1) * count) };
 }
 
-function sentence({ count, half, ratio_of_means, mean_of_ratios, part }) {
-  const [a, b] = [ratio_of_means / half, mean_of_ratios / half].map((value) => short(value));
-  return `After ${count} starts the ratio of the means is ${a} times half the curvature, the mean `
-    + `of the ratios ${b} times. `
-    + (part > 0.02 ? "A single start, which hardly had to move weight 1, makes up "
-      + `${Math.round(100 * part)} % of the latter.` : "No single start matters.");
+function sentence({ count, pooled, average, worst, offsets, part }) {
+  const percent = `${Math.round(100 * part)}\u00a0%`;
+  const [a, b] = [pooled, average].map((value) => short(value));
+  const both = `Over ${count} starts, weight 1’s importance comes out as ${a} when all starts are `
+    + `pooled, and as ${b} on the average of single results. `;
+  if (a === b) return `${both}Both ways agree.`;
+  return both + (part < MUCH ? `No start makes up more than ${Math.ceil(100 * part)}\u00a0% `
+    + "of this average." : `Start ${worst + 1} alone makes up ${percent} of this average: weight 1 `
+    + `had only ${short(Math.abs(offsets[worst][0]), 1)} to go, and was swept along.`);
 }
 
 function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
-    name: "more_starts", lines: 6,
-    question: "Average the importance over many starts. Does it settle?",
-    goal: "With tilt and damping as they are, draw until one single start makes up more than a "
-      + "quarter of the mean of the ratios.",
+    name: "more_starts", lines: 7,
+    question: "SI divides what a weight has earned by how far it moved, squared. Does the result "
+      + "settle over many starts?",
+    goal: "Leave tilt and damping alone. Draw more starts until a single one makes up more than "
+      + "half of the average.",
   });
   const first = model.get("tilt"), draw = curves(stage);
   const shown = [drawers(stage, model, check)];
   const map = picture(panel);
-  const fill = bars(panel, [
-    { key: "ratio_of_means", label: "ratio of the means", color: "var(--si-green)", mark: "half" },
-    { key: "mean_of_ratios", label: "mean of the ratios", color: "var(--si-blue)", mark: "half" },
-    { key: "half", label: "▏half of H₁₁", color: "var(--si-grey)" }],
-    { caption: "importance of weight 1", wide: "52%", format: (value) => short(value) });
+  make(panel, "p", {}, "Pooled: all accounts ω together, divided by all Δ² together. Average: each "
+    + "start’s ω / Δ², and the mean of these. Both in units of half the curvature.");
+  const fill = bars(panel, WAYS.map(([name, label, color]) => (
+    { key: name, label, color, mark: "half" })),
+    { caption: "importance of weight 1 in units of half its curvature", wide: "46%",
+      format: (value) => short(value) });
   shown.push(
-    choice(panel, model, "damping", { label: "damping ξ in ω / (Δ² + ξ)",
+    choice(panel, model, "damping", { label: "damping ξ, added to each Δ²",
       options: [[0, "none"], [0.01, "0.01"], [0.1, "0.1"], [1, "1"]] }),
     slider(panel, model, "tilt", { label: "tilt of the steep axis", min: 0, max: 90, step: 5,
       format: (value) => `${value}°`, marks: [[0, "no interaction"], [45, "45°"]] }));
   return follow(model, NAMES, () => {
-    const all = averages(model), { found, half, count, ratio_of_means, mean_of_ratios } = all;
-    const words = sentence(all);
+    const all = averages(model), { pooled, average } = all, words = sentence(all);
     shown.forEach((show) => show());
-    fill({ ratio_of_means, mean_of_ratios, half }, 3.2 * half); // beyond that, an arrow
+    fill({ pooled, average, half: 1 }, 3.2); // beyond that, an arrow
     say(words);
-    check(all.part > 0.25 && model.get("damping") === 0 && model.get("tilt") === first);
-    draw(found, half, "Two running averages against the number of starts, and a dashed line at "
-      + `half the curvature. ${words}`);
-    map(all.H, all.offsets, all.worst, `Level lines of the bowl, and ${Math.min(count, 600)} of `
-      + "the starts; the one with the largest ratio lies close to the vertical axis.");
+    check(all.part > 0.5 && model.get("damping") === 0 && model.get("tilt") === first);
+    draw(all, "Two running averages against the number of starts, and a dashed line at 1. "
+      + words);
+    map(all);
   });
 }
 

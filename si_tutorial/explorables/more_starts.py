@@ -1,4 +1,4 @@
-"""A hundred starts more: the ratio of the means settles, the mean of the ratios does not."""
+"""A hundred starts more: all of them pooled settle, the average of single results does not."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from si_tutorial.explorables.explorable import Explorable, bundle
 
 
 class MoreStarts(Explorable):
-    """Importance of weight 1 in a tilted bowl, averaged over random starts in two ways.
+    """Importance of weight 1 in a tilted bowl over random starts, averaged in two ways.
 
     `hundreds` says how many starts are drawn; `tilt` (degrees) turns the steep axis; `damping` is
-    the ξ in the mean of ω / (Δ² + ξ).
+    the ξ in the average of ω / (Δ² + ξ). Both averages are in units of half the curvature.
     """
 
     _esm = bundle(Path(__file__).with_suffix(".js"))

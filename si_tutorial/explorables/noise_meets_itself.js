@@ -3,9 +3,11 @@
 import { frame } from "./kit/look.js";
 import { bars, buttons, choice, follow, reset, slider } from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
+import { key } from "./kit/key.js";
 import { normal, range, short } from "./kit/numbers.js";
 
 const SLOPE = 0.2, FISHER = 1 + SLOPE ** 2; // ḡ, and the mean of single examples' squares
+const SCALES = [2, 5, 15, 40, 130, 400, 900]; // few, so that a change is seen, not scaled away
 const STEPS = 100, NAMES = ["log_batch", "beta1", "partner"];
 const PARTNERS = [["same", "the same gradient (SI)"], ["next", "mean of this and the next"],
                   ["independent", "an independent gradient"]];
@@ -38,31 +40,43 @@ function run_of_credits(deviation, beta1, partner) {
   }).slice(warm);
 }
 
+/** The first of the scales that has room for all values, in units of the true credit. */
+const room = (...values) => SCALES.find((scale) => scale >= 1.04 * Math.max(...values))
+  ?? SCALES.at(-1);
+
+const numbers = (scale) => [0, 1, scale].filter((n) => n !== 1 || scale <= 15)
+  .map((n) => [n, String(n)]);
+
 /** Above the credit of every step, below their sum. */
 function account(stage) {
-  const x = [0, STEPS], margin = [8, 24, 8, 24];
-  const above = axes(stage, { x, y: [-1, 1], height: 150, margin,
-                              yLabel: "credit of each step: −g δ" });
-  const below = axes(stage, { x, y: [0, 1], height: 250, margin, xLabel: "steps →",
-                              yLabel: "the account: their sum" });
-  return (credits, claimed, words) => {
-    const [low, high] = [Math.min(...credits, 0), Math.max(...credits, 1)];
+  const x = [0, STEPS];
+  const above = axes(stage, { x, y: [-1, 1], height: 150, margin: [38, 24, 8, 24],
+                              yLabel: "each step’s credit, gradient × step (true: 1)" });
+  const below = axes(stage, { x, y: [0, 1], height: 262, margin: [38, 60, 8, 24], grid: true,
+                              xLabel: "steps →",
+                              yLabel: "the account: their sum (true, in the end: 1)" });
+  key(below.svg)([{ label: "claimed", color: CLAIM }, { label: "true", color: TRUE }]);
+  return (credits, words) => {
+    const high = room(...credits), low = Math.min(...credits) < 0
+      ? -room(...credits.map((credit) => -credit)) : 0;
     above.clear();
-    above.ranges.y = [low - 0.05 * (high - low), 1.08 * high];
+    above.ranges.y = [low, high];
+    above.ground([], [...(low ? [[low, String(low).replace("-", "−")]] : []), [0, "0"],
+                      [high, String(high)]]);
     above.line([[0, 0], [STEPS, 0]], { stroke: "var(--si-line)", "stroke-width": 1 });
     credits.forEach((credit, t) => above.bar(t + 0.1, t + 0.9, 0, credit,
                                              { fill: credit < 0 ? DEBT : CLAIM }));
-    const sums = credits.reduce((list, credit) => [...list, list.at(-1) + credit], [0]);
-    const line = sums.map((sum, t) => [t, sum]), last = sums.at(-1);
+    const sums = credits.reduce((list, credit) => [...list, list.at(-1) + credit / STEPS], [0]);
+    const line = sums.map((sum, t) => [t, sum]), scale = room(...sums);
     below.clear();
-    below.ranges.y = [Math.min(0, ...sums), 1.12 * Math.max(...sums, STEPS)];
-    below.area([...line, [STEPS, STEPS]], { fill: CLAIM, "fill-opacity": 0.16 });
-    below.line([[0, 0], [STEPS, STEPS]], { stroke: TRUE, "stroke-width": 3 });
+    below.ranges.y = [1.1 * Math.min(0, ...sums), scale];
+    below.ground([], numbers(scale));
+    below.area([...line, [STEPS, 1]], { fill: CLAIM, "fill-opacity": 0.16 });
+    below.line([[0, 0], [STEPS, 1]], { stroke: TRUE, "stroke-width": 3 });
     below.line(line, { stroke: CLAIM, "stroke-width": 3 });
-    const near = last < 2 * STEPS;
-    below.text([STEPS, STEPS], "true", { dx: -6, dy: near ? 24 : -8, anchor: "end" });
-    below.text(line[Math.round(0.45 * STEPS)], "claimed", { dx: -8, dy: -9, anchor: "end" });
-    if (claimed > 2.5) below.text([0.6 * STEPS, 0.32 * last], "noise", { dx: 12, dy: 4 });
+    if (sums.at(-1) > 0.4 * scale && sums.at(-1) > 2.5) {
+      below.text([0.6 * STEPS, 0.32 * sums.at(-1)], "noise", { dx: 12, dy: 4 });
+    }
     above.describe(`Sticks, one for each of ${STEPS} steps: its credit, `
       + (low < 0 ? "often positive and sometimes negative." : "never negative."));
     below.describe(words);
@@ -77,35 +91,50 @@ function curve(stage) {
   return (log_batch, beta1, partner, share) => {
     const star = Math.log2(critical_batch(FISHER, SLOPE, beta1)), right = star < 5;
     plot.clear();
-    plot.line([[star, 0], [star, 1]], { "stroke-dasharray": "4 4", "stroke-width": 1.5 });
+    if (partner === "same") {
+      plot.line([[star, 0], [star, 1]], { "stroke-dasharray": "4 4", "stroke-width": 1.5 });
+      plot.text([star, 1], `critical: ${short(2 ** star)}`, { dy: 17, dx: right ? 6 : -6,
+        anchor: right ? "start" : "end" });
+    }
     plot.line(range(81).map((i) => [i / 8, share(2 ** (i / 8), partner)]),
               { stroke: CLAIM, "stroke-width": 3 });
     plot.dot([log_batch, share(2 ** log_batch, partner)], { r: 7, fill: CLAIM,
       stroke: "var(--si-back)", "stroke-width": 2 });
-    plot.text([star, 1], `critical: ${short(2 ** star)}`, { dy: 17, dx: right ? 6 : -6,
-      anchor: right ? "start" : "end" });
-    plot.describe("The share of noise in the account falls with the batch size; with the same "
-      + `batch it is one half at the critical batch size, ${short(2 ** star)}.`);
+    plot.describe(partner === "independent"
+      ? "The share of noise in the account is zero on average, at every batch size."
+      : "The share of noise in the account falls with the batch size; with the same gradient it is "
+        + `one half at the critical batch size, ${short(2 ** star)}.`);
   };
 }
 
-function sentence(batch, partner, times, noise) {
+/** Where in the product noise meets itself, and why some bars are red, if some are. */
+function reason(beta1, partner, red) {
+  if (beta1 === 0 && partner === "same") {
+    return "Step and gradient hold the same noise, and noise times itself is never negative.";
+  }
+  const share = `${Math.round(100 * (1 - beta1))}\u00a0%`;
+  const where = [beta1 > 0 && `${share} of the step comes from this batch`,
+                 partner === "next" && "half of the gradient"].filter(Boolean);
+  return `${beta1 > 0 ? `Only ${where.join(", and ")}` : "Only half of the gradient comes from this "
+    + "batch"}: there noise meets itself. Other batches’ noise is as often of the other sign`
+    + (red ? ": hence red bars." : ".");
+}
+
+function sentence(batch, beta1, partner, times, noise, red) {
   if (partner === "independent") {
     return "The noise of another batch does not know this step. Their products are as often "
       + "negative as positive: the account wanders round the true one and does not outgrow it.";
   }
   return `At batch size ${batch} the account grows ${short(times)} times as fast as it should: `
-    + `${Math.round(100 * noise)} % of it is noise. It is in the step and in the gradient, and `
-    + `noise times itself is never negative.`
-    + (partner === "next" ? " With the mean of two batches, half of it meets itself." : "");
+    + `${Math.round(100 * noise)}\u00a0% of it is noise. ${reason(beta1, partner, red)}`;
 }
 
 function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
-    name: "noise_meets_itself", lines: 7,
+    name: "noise_meets_itself", lines: 8,
     question: "SI multiplies each step with the noisy gradient that made it. What does that add "
       + "to the account?",
-    goal: "Without momentum, find a batch size at which about half of SI’s account is noise.",
+    goal: "Without momentum, set the critical batch size: half of SI’s account is noise there.",
   });
   const draw = account(stage);
   const shown = [
@@ -127,13 +156,14 @@ function render({ model, el }) {
     const variance = (size) => noise_variance(FISHER, SLOPE, size);
     const claimed = expected_credit(SLOPE, variance(batch), beta1, partner);
     const share = (size, who) => 1 - truth / expected_credit(SLOPE, variance(size), beta1, who);
-    const noise = share(batch, partner), words = sentence(batch, partner, claimed / truth, noise);
+    const credits = run_of_credits(Math.sqrt(variance(batch)), beta1, partner);
+    const noise = share(batch, partner), red = credits.some((credit) => credit < 0);
+    const words = sentence(batch, beta1, partner, claimed / truth, noise, red);
     shown.forEach((show) => show());
-    fill({ claimed, true: truth }, Math.max(1.05 * claimed, 4 * truth));
+    fill({ claimed, true: truth }, room(claimed / truth) * truth);
     say(words);
     check(partner === "same" && beta1 === 0 && Math.abs(noise - 0.5) < 0.06);
-    draw(run_of_credits(Math.sqrt(variance(batch)), beta1, partner), claimed / truth,
-         `Two lines over ${STEPS} steps: the account that is claimed, and the true one. ${words}`);
+    draw(credits, `Two lines over ${STEPS} steps: the account that is claimed, and the true one. ${words}`);
     plot(Math.log2(batch), beta1, partner, share);
   });
 }

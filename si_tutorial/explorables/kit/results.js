@@ -54,8 +54,8 @@ export function banded(plot, points, color, { dashed = false } = {}) {
 }
 
 /** A plot of mean accuracies in percent; its range is set when it is drawn. */
-export function accuracies(parent, { x, xTicks, xLabel, yLabel, height = 220 }) {
-  const plot = axes(parent, { x, y: [0, 100], height, margin: [50, 24, 16, 38], grid: true,
+export function accuracies(parent, { x, xTicks, xLabel, yLabel, height = 220, top = 24 }) {
+  const plot = axes(parent, { x, y: [0, 100], height, margin: [50, top, 16, 38], grid: true,
                               xTicks, xLabel, yLabel });
   plot.fit = (lowest, ticks = xTicks) => {
     plot.clear();
