@@ -26,7 +26,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks unit pages draft pdf links colab address picture serve lab lint types data data-cifar bench bench-cifar memory newest audit clean FORCE
+.PHONY: help book test notebooks unit pages draft pdf links colab address picture serve lab lint types data data-cifar bench bench-cifar costs times memory newest audit clean FORCE
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -87,11 +87,23 @@ data: .venv/.complete  ## fetch MNIST (again, if it failed)
 data-cifar: .venv/.complete  ## fetch CIFAR-10 and CIFAR-100 (340 MB), for one chapter's own run and pictures
 	$(BIN)/python -m si_tutorial data cifar10 cifar100
 
-bench: .venv/.complete  ## speed, as ratios in one run (installs Avalanche into .venv-peers)
+bench: .venv/.complete  ## the price of SI, as ratios (installs Avalanche into .venv-peers)
 	$(BIN)/python benchmarks/split_mnist.py
 
 bench-cifar: .venv/.complete  ## speed of a step on CIFAR, as ratios
 	$(BIN)/python benchmarks/cifar.py
+
+# a quarter of an hour; what other processes do meanwhile matters little
+costs: .venv/.complete  ## measure what the page “What it costs” shows, on this machine
+	mkdir -p build
+	rm -f build/benchmarks.jsonl
+	$(ONE_THREAD) $(BIN)/python benchmarks/costs.py --to build/benchmarks.jsonl
+	$(ONE_THREAD) $(BIN)/python benchmarks/fisher.py --to build/benchmarks.jsonl
+	$(ONE_THREAD) $(BIN)/python benchmarks/split_mnist.py --to build/benchmarks.jsonl
+	mv build/benchmarks.jsonl si_tutorial/results/benchmarks.jsonl
+
+times: book  ## keep how long each notebook took, for the page on reproducibility
+	$(ONE_THREAD) $(BIN)/python tools/times.py build/times.xml $(JOBS)
 
 memory: .venv/.complete  ## execute every notebook and tell its peak memory (Binder has 2 GB)
 	$(ONE_THREAD) $(BIN)/python tools/memory.py $(NOTEBOOKS)
@@ -136,6 +148,6 @@ _build/html/.complete: $(SOURCES) _build/state
 	rm -rf _build/html
 	$(call copy,build/executed)
 	cd build/executed && SI_TUTORIAL_OFFLINE=1 $(ONE_THREAD) ../../$(BIN)/python -m pytest -q \
-		-c /dev/null --rootdir . -n $(JOBS) $(NBMAKE) --overwrite $(NOTEBOOKS)
+		-c /dev/null --rootdir . -n $(JOBS) $(NBMAKE) --junitxml=../times.xml --overwrite $(NOTEBOOKS)
 	$(BIN)/jupyter-book build build/executed --path-output . --all -W --keep-going --quiet
 	touch $@

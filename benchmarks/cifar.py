@@ -2,14 +2,10 @@
 
 Ratios of steps of the paper's network (batches of 256, Adam, one thread) to its bare convolutions
 and matrix products, forward and backward, in the same precision and memory order: without SI and
-with it, in float32 and in bfloat16. And bfloat16 to float32. All are timed in turn, a few steps
-each, and each ratio is taken turn by turn, so that a busy machine slows both.
+with it, in float32 and in bfloat16. And bfloat16 to float32.
 """
 
-import argparse
-import statistics
-import time
-
+import chunks
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -17,7 +13,6 @@ from torch import nn
 from si_tutorial.experiments import protocols
 from si_tutorial.experiments.runs import measure, network
 
-STEPS = 4   # of one kind in each turn
 BATCH = protocols.CIFAR.training.batch_size
 
 
@@ -61,33 +56,20 @@ def products(run):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--turns", type=int, default=10)
-    turns = parser.parse_args().turns
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    tell, args = chunks.begin(__doc__)
     work = {}
     for precision in ("bfloat16", "float32"):
         run = protocols.CIFAR.replace(precision=precision)
         work[precision, "products"] = products(run)
         work[precision, "plain"] = step(run)
         work[precision, "SI"] = step(protocols.authors(run))
-    seconds = {name: [] for name in work}
-    for turn in range(turns + 1):
-        for name, one in work.items():
-            start = time.perf_counter()
-            for _ in range(STEPS):
-                one()
-            if turn:  # the first one warms up
-                seconds[name].append((time.perf_counter() - start) / STEPS)
     for one, other in [*(((p, kind), (p, "products")) for p in ("bfloat16", "float32")
                          for kind in ("plain", "SI")),
                        *(((p, "SI"), (p, "plain")) for p in ("bfloat16", "float32")),
                        (("bfloat16", "plain"), ("float32", "plain"))]:
-        ratios = [a / b for a, b in zip(seconds[one], seconds[other], strict=True)]
-        print(f"{' '.join(one):>16} / {' '.join(other):<18} {statistics.median(ratios):.2f} "
-              f"({min(ratios):.2f} to {max(ratios):.2f}); {statistics.median(seconds[one]):.3f} s "
-              "a step")
+        found = chunks.ratio(work[one], work[other], turns=args.turns, chunk=args.chunk)
+        tell.ratio("step", " ".join(one), " ".join(other), found, network="the paper's for CIFAR",
+                   batch_size=BATCH)
 
 
 if __name__ == "__main__":

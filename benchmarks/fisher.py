@@ -1,69 +1,52 @@
-"""What per-example curvature costs, as a ratio to one forward-backward pass over the same images.
+"""What per-example curvature costs, in forward-backward passes over the same images.
 
-    python benchmarks/fisher.py [--images 12000] [--rounds 7] [--threads 1]
-
-Both are timed in turn, and the ratio is taken round by round, so that a busy machine slows both.
-The network is that of split MNIST, 784-256-256 with a head of two classes; batches hold 256 images.
+The networks are that of split MNIST (784-256-256, two classes, 10,240 images in batches of 256) and
+a ResNet-18 on images of 32 × 32 pixels (ten classes, 64 images in batches of 32). For the ResNet
+also a step of training with SI to one without. Its normalisations are in evaluation mode.
 """
 
-import argparse
-import statistics
-import time
+from functools import partial
 
-import torch
+import chunks
 import torch.nn.functional as F
+import work
+from torchvision.models import resnet18
 
-from si_tutorial import datasets
 from si_tutorial.fisher import fisher_information, output_sensitivity
 from si_tutorial.networks import mlp
 
-LIMIT = 1.5  # for what needs one backward pass
+WAYS = {**{f"Fisher, {labels} labels": partial(fisher_information, labels=labels)
+           for labels in ("true", "sampled", "argmax", "expected")}, "MAS": output_sensitivity}
+FEW = 5  # turns, where a call takes seconds
 
 
-def seconds(run) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+def passes(tell, net, batches, ways, turns, chunk, **setting):
+    """Some ways to measure on the batches, each to a pass over them."""
+    def forward_backward():
+        for x, y in batches:
+            net.zero_grad()
+            F.cross_entropy(net(x), y).backward()
+
+    for name in ways:
+        found = chunks.ratio(lambda way=WAYS[name]: way(net, batches), forward_backward,
+                             turns=turns, chunk=chunk)
+        tell.ratio("passes", name, "forward-backward", found, batch_size=len(batches[0][0]),
+                   images=sum(len(y) for _, y in batches), **setting)
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--images", type=int, default=12_000)
-    options.add_argument("--rounds", type=int, default=7)
-    options.add_argument("--threads", type=int, default=1)
-    options = options.parse_args()
-    torch.set_num_threads(options.threads)
-
-    data = datasets.load("mnist")
-    rows = torch.arange(options.images) % len(data.x_train)  # the subset is repeated
-    x, y = data.x_train[rows].float().div_(255), data.y_train[rows] % 2
-    network = mlp([2] * 5, head_weights="random")
-
-    def batches():
-        return zip(x.split(256), y.split(256), strict=True)
-
-    def forward(x):
-        return network(x, 0)
-
-    def forward_backward():
-        for some_x, some_y in batches():
-            network.zero_grad()
-            F.cross_entropy(forward(some_x), some_y).backward()
-
-    measures = {f"Fisher, {labels} labels": lambda labels=labels: fisher_information(
-        network, batches(), forward=forward, labels=labels)
-        for labels in ("true", "sampled", "argmax", "expected")}
-    measures["sensitivity (MAS)"] = lambda: output_sensitivity(network, batches(), forward=forward)
-
-    print(f"{options.images:,} images, {options.threads} thread(s), torch {torch.__version__}")
-    for name, measure in measures.items():
-        measure(), forward_backward()
-        ratios = [seconds(measure) / seconds(forward_backward) for _ in range(options.rounds)]
-        ratio = statistics.median(ratios)
-        verdict = ("grows with the classes, here 2" if "expected" in name
-                   else f"limit {LIMIT}: {'ok' if ratio <= LIMIT else 'TOO SLOW'}")
-        print(f"{name:24s} {ratio:.2f} × one pass "
-              f"({min(ratios):.2f} to {max(ratios):.2f}; {verdict})")
+    tell, args = chunks.begin(__doc__)
+    passes(tell, mlp(2, head_weights="random"), [work.images(256, classes=2) for _ in range(40)],
+           WAYS, args.turns, args.chunk, network="784-256-256", classes=2)
+    small = {"shape": (3, 32, 32)}
+    passes(tell, resnet18(num_classes=10).eval(), [work.images(32, **small) for _ in range(2)],
+           ("Fisher, sampled labels", "MAS"), min(FEW, args.turns), args.chunk,
+           network="ResNet-18", classes=10)
+    step, plain = (work.step(resnet18(num_classes=10).eval(), 32, measure, **small)
+                   for measure in ("SI", None))
+    tell.ratio("step", "SI", "plain",
+               chunks.ratio(step, plain, turns=args.turns, chunk=args.chunk),
+               network="ResNet-18", batch_size=32)
 
 
 if __name__ == "__main__":

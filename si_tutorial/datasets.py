@@ -73,6 +73,11 @@ def folder() -> Path:
                 or platformdirs.user_cache_dir("si-tutorial", appauthor=False))
 
 
+def offline() -> bool:
+    """Whether `SI_TUTORIAL_OFFLINE` forbids to download."""
+    return _switch("SI_TUTORIAL_OFFLINE")
+
+
 def there(*names: str) -> bool:
     """Whether the files of all these data sets lie in `folder()`: `load` needs no network."""
     return all((folder() / f"{name}.npz").exists() for name in names)
@@ -181,7 +186,7 @@ def download(name: str) -> Path:
     for `STALLED_AFTER` seconds. The file appears whole and verified, or not at all. A download
     that failed is not tried again in this process. Raises DatasetError.
     """
-    if _switch("SI_TUTORIAL_OFFLINE"):
+    if offline():
         raise DatasetError(f"{folder() / name}.npz is not there, and SI_TUTORIAL_OFFLINE forbids "
                            f"to download it. Unset it, or put the file there.")
     if name not in _failed:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import yaml
 
+from si_tutorial.experiments import store
+from si_tutorial.importance import state
+
 ROOT = Path(__file__).resolve().parents[1]
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -35,3 +38,11 @@ def test_the_preferred_citation_is_the_paper_as_the_bibliography_has_it():
     assert known["author"] == " and ".join(f"{a['family-names']}, {a['given-names']}"
                                            for a in paper["authors"])
     assert paper["url"] in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_changelog_has_this_version_and_the_versions_of_what_is_saved():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    section = re.search(rf"^## {re.escape(PROJECT['version'])}\b.*?(?=^## |\Z)", text,
+                        re.MULTILINE | re.DOTALL)[0]
+    assert f"`state_dict()` has version {state.VERSION}" in section
+    assert f"Lines have version {store.VERSION}" in section

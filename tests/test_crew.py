@@ -113,10 +113,12 @@ def three(folder, monkeypatch, **settings):
 def test_a_run_that_cannot_be_done_ends_the_grid_or_is_left_out(tmp_path, monkeypatch):
     tried, why = three(tmp_path / "a", monkeypatch)
     assert tried == [0, 1] and type(why) is OSError
-    assert "seed=1" in why.__notes__[0] and "--keep-going" in why.__notes__[0]
+    assert "zero heads, data = mnist subset, learning_rate = 0.01, seed 1" in why.__notes__[0]
+    assert "--keep-going" in why.__notes__[0]
     tried, why = three(tmp_path / "b", monkeypatch, keep_going=True)
     assert tried == [0, 1, 2] and why.status == 1
-    assert "1 of 3 runs could not be done: Run(" in str(why) and "no space" in str(why)
+    assert "1 of 3 runs could not be done: split-mnist, task, fine-tuning" in str(why)
+    assert "no space" in str(why) and "Run(" not in str(why)
     assert [r["seed"] for r in store.read(tmp_path / "b" / f"{TINY.experiment}.jsonl")] == [0, 2]
 
 

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from si_tutorial.experiments import protocols
+from si_tutorial.experiments import protocols, store
 from si_tutorial.experiments.settings import METHODS, PENALISED, Run
 
 EVERY = pytest.mark.parametrize("name", protocols.EXPERIMENTS)
@@ -240,3 +240,12 @@ def test_heads_start_at_zero_only_where_each_task_has_its_own(scenario, heads):
     run = protocols.in_scenario(BASE, scenario)
     assert (run.data.scenario, run.network.head_weights) == (scenario, heads)
     assert run.replace(scenario="task", head_weights="zero") == BASE
+
+
+@EVERY
+def test_the_runs_of_an_experiment_are_told_apart_by_their_words(name):
+    records = store.published(name)
+    runs = {*protocols.EXPERIMENTS[name][1](records), *map(Run.of, records)}
+    assert len({str(run) for run in runs}) == len(runs) > 0
+    assert {str(run).partition(",")[0] for run in runs} == {name}
+    assert all(len(str(run)) < 160 and "(" not in str(run) for run in runs)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from si_tutorial import __main__ as entry
+from si_tutorial import datasets
 from si_tutorial.experiments import asked, protocols, runner
 
 MINE = '''
@@ -262,3 +263,21 @@ def test_the_version_is_told(capsys):
     with pytest.raises(SystemExit) as end:
         entry.main(["--version"])
     assert end.value.code == 0 and capsys.readouterr().out.startswith("si-tutorial ")
+
+
+@pytest.mark.parametrize("words", [
+    ["tasks=9"], ["data=five"], ["hidden=(999999999, 999999999)"], ["--device", "meta"],
+    ["--jobs", "0"]], ids=lambda words: words[0])
+def test_what_would_be_refused_is_refused_by_a_dry_run_too(words, capsys):
+    assert refused([*GRID, *words], capsys) == refused([*GRID, *words, "--dry-run"], capsys)
+
+
+def test_a_dry_run_fetches_nothing_and_says_what_would_be_fetched(monkeypatch, capsys):
+    words = ["run", "cifar", "--method", "SI", "--seeds", "1", "--dry-run"]
+    assert "SI_TUTORIAL_OFFLINE forbids" in refused(words, capsys)
+    monkeypatch.setenv("SI_TUTORIAL_OFFLINE", "0")
+    monkeypatch.setattr(datasets, "download", None)
+    assert entry.main(words) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("cifar10 (170 MB) and cifar100 (170 MB) would be downloaded first.\n")
+    assert "of which 0 are done" in said and not Path("results").exists()

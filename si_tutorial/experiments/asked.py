@@ -83,7 +83,7 @@ def plan(wanted: Iterable[Run], records: Iterable[dict], like: Iterable[dict], j
         kinds.setdefault(run.replace(seed=0), []).append(run)
     known = [record for record in (*records, *like) if record["seconds"]]
     seconds = {kind: _seconds(kind, known) for kind in kinds}
-    lines = [f"{kind.data.scenario}, {_words(kind)}, seeds {_range(kinds[kind])}: "
+    lines = [f"{kind.words}, seeds {_range(kinds[kind])}: "
              + (f"{_time(each)} each" if each else "no stored line tells how long")
              for kind, each in seconds.items()]
     total = sum((each or 0) * len(kinds[kind]) for kind, each in seconds.items())
@@ -111,13 +111,6 @@ def _seconds(run: Run, records: list[dict]) -> float | None:
 
 def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
-
-
-def _words(run: Run) -> str:
-    values = (("c", run.method.strength), ("ξ", run.method.damping))
-    held_out = ["on held-out images"] if run.data.held_out else []
-    return ", ".join([run.method.name, *(f"{name} = {value:g}" for name, value in values
-                                         if value is not None), *held_out])
 
 
 def _range(runs: list[Run]) -> str:

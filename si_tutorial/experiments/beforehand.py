@@ -7,9 +7,10 @@ from pathlib import Path
 
 import torch
 
+from si_tutorial import datasets
 from si_tutorial.experiments import own
 from si_tutorial.experiments.checks import SettingsError
-from si_tutorial.experiments.runs import measure, network, sequence
+from si_tutorial.experiments.runs import SOURCES, measure, network, sequence
 from si_tutorial.experiments.settings import Run
 from si_tutorial.tasks import Task
 
@@ -27,6 +28,19 @@ def check(runs: Iterable[Run]) -> None:
         tasks = sequence(next(iter(kinds.values())))
         for run in kinds.values():
             _check_parts(run, tasks)
+
+
+def without_download(runs: Iterable[Run]) -> tuple[list[Run], list[str]]:
+    """Those whose images are here, or are refused to be fetched; and what the others fetch."""
+    here, missing = [], {}
+    for run in runs:
+        names = [name for name in SOURCES.get(run.data.name, ()) if name in datasets.SIZES
+                 and not datasets.there(name)]
+        if names and not datasets.offline():
+            missing |= {f"{name} ({datasets.SIZES[name]})": None for name in names}
+        else:
+            here.append(run)
+    return here, list(missing)
 
 
 def _check_parts(run: Run, tasks: list[Task]) -> None:

@@ -4,10 +4,11 @@ import argparse
 import importlib
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from si_tutorial.errors import UserError
-from si_tutorial.experiments import asked, protocols, store
+from si_tutorial.experiments import asked, beforehand, protocols, store
 from si_tutorial.experiments.crew import how_many
 from si_tutorial.experiments.runs import execute
 from si_tutorial.experiments.settings import Run
@@ -80,10 +81,7 @@ def run_experiment(args: argparse.Namespace) -> int:
 
     protocol, file = asked.protocol(args), args.results / f"{args.experiment}.jsonl"
     if args.dry_run:
-        records = store.read(file)
-        print(*asked.plan(protocol(records), records, store.published(args.experiment),
-                          how_many(args.jobs)), sep="\n")
-        return 0
+        return tell_plan(args, protocol, store.read(file))
     try:
         records = run_all(protocol, args.results, args.experiment, jobs=args.jobs, dask=args.dask,
                           device=args.device, keep_going=args.keep_going)
@@ -93,6 +91,20 @@ def run_experiment(args: argparse.Namespace) -> int:
               "goes on there.", file=sys.stderr)
         return 130
     print(_text(report.results(records)))
+    return 0
+
+
+def tell_plan(args: argparse.Namespace, protocol: Callable, records: list[dict]) -> int:
+    """What `run` would refuse is refused, nothing is fetched, and nothing is written."""
+    wanted, jobs = protocol(records), how_many(args.jobs)
+    if args.dask is None:
+        beforehand.check_device(args.device)
+        done = {Run.of(record) for record in records}
+        here, fetched = beforehand.without_download(run for run in wanted if run not in done)
+        beforehand.check(here)
+        if fetched:
+            print(f"{' and '.join(fetched)} would be downloaded first.")
+    print(*asked.plan(wanted, records, store.published(args.experiment), jobs), sep="\n")
     return 0
 
 
@@ -125,7 +137,7 @@ def show_report(args: argparse.Namespace) -> int:
 def export_runs(args: argparse.Namespace) -> int:
     records = _records(args)
     table = store.accuracies(records) if args.accuracies else store.runs(records)
-    words = table.select_dtypes("object").columns
+    words = [name for name, dtype in table.dtypes.items() if dtype.kind == "O"]
     table[words] = table[words].map(_no_formula)
     try:
         table.to_csv(sys.stdout if args.to is None else args.to, index=False)

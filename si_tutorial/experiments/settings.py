@@ -8,7 +8,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -260,6 +260,23 @@ class Run:
             own = values["method"] not in METHODS + CONTROLS or values["data"] not in DATA
             values["code"] = self.file.code if own else None
         return dataclasses.replace(type(self).of(values), file=self.file)
+
+    @property
+    def words(self) -> str:
+        """What tells it from the other runs of its experiment, but for the seed."""
+        said = [self.data.scenario, self.method.name]
+        said += [f"{letter} = {value:g}" for letter, value in (
+            ("c", self.method.strength), ("ξ", self.method.damping)) if value is not None]
+        said += [f"{self.network.head_weights} heads"]
+        for name, part in (("data", self.data), ("network", self.network), ("", self.training),
+                           ("", self)):
+            said += [f"{_in_line(name, one.name)} = {getattr(part, one.name)}"
+                     for one in fields(part) if one.default is not MISSING and one.repr
+                     and one.name != "code" and getattr(part, one.name) != one.default]
+        return ", ".join(said)
+
+    def __str__(self):
+        return f"{self.experiment}, {self.words}, seed {self.seed}"
 
     @property
     def key(self) -> str:
