@@ -36,7 +36,7 @@ function render({ model, el }) {
     lines: Math.ceil(long / 36) });
   const up = make(stage, "p");
   const image = make(stage, "img", { style: "display: block; width: 100%; "
-    + "background: none; border-radius: 4px; margin: 0" });
+    + "background: none; border-radius: 4px; margin: 0; padding: 0; filter: none" });
   const across = make(stage, "p", { style: "text-align: right" });
   image.addEventListener("load", () => {
     const small = image.naturalWidth < 100;

@@ -1,7 +1,7 @@
 // Scenario × method × strength × damping: the published runs, their matrix and their curves.
 
 import { frame } from "./kit/look.js";
-import { buttons, choice, follow, reset } from "./kit/controls.js";
+import { buttons, choice, disable, follow, reset } from "./kit/controls.js";
 import { make } from "./kit/dom.js";
 import { accuracies, banded, matrix, seen } from "./kit/results.js";
 
@@ -42,24 +42,43 @@ export function chosen(runs, wanted) {
   return left[0];
 }
 
-/** Radio buttons for what can be chosen, made anew when that changes. */
-function options(parent, model, name, label) {
-  const box = make(parent, "div");
+const none = (value) => (value === null ? "none" : String(value));
+
+/**
+ * Radio buttons for what can be chosen, made anew when that changes. All `lists` that may ever
+ * stand there lie unseen behind them, so that there is room for the longest and nothing moves.
+ */
+function options(parent, model, name, { label, lists = [], words = none }) {
+  const box = make(parent, "div", { class: "si-stack" }), front = make(box, "div");
+  for (const key of unique(lists.map((list) => JSON.stringify(list)))) {
+    const back = make(box, "div", { class: "si-choice si-unseen", "aria-hidden": "true" });
+    make(back, "p", { class: "si-legend" }, label);
+    const row = make(back, "div", { class: "si-options" });
+    JSON.parse(key).forEach((value) => make(row, "label", {}, words(value)));
+  }
   let now = "", show = () => {};
-  return (values, words, value) => {
+  return (values, value, open = values) => {
     const key = JSON.stringify(values);
     if (key !== now) {
       now = key;
-      const focused = box.contains(document.activeElement);
-      box.replaceChildren();
-      show = choice(box, { get: () => box.value, set: (_, v) => model.set(name, v),
-                           save_changes: () => model.save_changes() }, name,
+      const focused = front.contains(document.activeElement);
+      front.replaceChildren();
+      show = choice(front, { get: () => box.value, set: (_, v) => model.set(name, v),
+                             save_changes: () => model.save_changes() }, name,
                     { label, options: values.map((v) => [v, words(v)]) });
-      if (focused) box.querySelector("input")?.focus();
+      if (focused) front.querySelector("input")?.focus();
     }
     box.value = value;
     show();
+    front.querySelectorAll("input").forEach((input, i) => disable(input, !open.includes(values[i])));
   };
+}
+
+/** For each choice of the others, the values of `name` that there are runs of. */
+function lists_of(runs, name, others) {
+  const key = (run) => JSON.stringify(others.map((other) => run[other]));
+  return unique(runs.map(key)).map((one) =>
+    unique(runs.filter((run) => key(run) === one).map((run) => run[name])));
 }
 
 function curves(panel, tasks) {
@@ -88,19 +107,19 @@ function curves(panel, tasks) {
 function legend(panel) {
   const list = make(panel, "table", { class: "si-bars", style: "--si-label: 38%",
                                       "aria-label": "mean accuracy after the last task" });
-  return (scenario, run) => {
+  return (scenario, run, methods) => {
     list.replaceChildren();
-    for (const method of unique(scenario.map((r) => r.method))) {
-      const own = scenario.filter((r) => r.method === method);
-      const shown = method === run.method ? run : best(own);
-      const row = make(list, "tr");
-      const name = make(row, "th", {
-        scope: "row", style: method === run.method && "font-weight: 700" }, method);
+    for (const method of methods) {
+      const own = scenario.filter((r) => r.method === method), chosen_one = method === run.method;
+      const shown = chosen_one ? run : own.length && best(own);
+      const row = make(list, "tr", { class: !shown && "si-absent" });
+      const name = make(row, "th", { scope: "row", class: chosen_one && "si-bold" }, method);
       const track = make(make(row, "td", { "aria-hidden": "true" }), "div", { class: "si-track" });
-      make(track, "span", {
-        style: `background: ${stripes(look(method))}; left: 0; width: ${end(shown)}%` });
-      make(row, "td", { class: "si-number", "data-method": method }, `${end(shown).toFixed(1)} %`);
-      name.title = method === run.method ? "as chosen" : "at its best setting";
+      make(track, "span", { style: `background: ${stripes(look(method))}; left: 0; `
+        + `width: ${shown ? end(shown) : 0}%` });
+      make(row, "td", { class: "si-number", "data-method": method },
+           shown ? `${end(shown).toFixed(1)} %` : "no run");
+      name.title = chosen_one ? "as chosen" : "at its best setting";
     }
   };
 }
@@ -115,7 +134,7 @@ function sentence(run, scenario) {
     .filter(([other]) => other && other.method !== run.method)
     .map(([other, name]) => `${name} ${end(other).toFixed(1)} %`);
   const what = [run.method, word(run.scenario), setting(run)].filter(Boolean).join(", ");
-  return `${what}: after the last task ${end(run).toFixed(1)} % of all tasks’ images are right`
+  return `${what[0].toUpperCase()}${what.slice(1)}: after the last task ${end(run).toFixed(1)} % of all tasks’ images are right`
     + (compared.length ? ` (${compared.join(", ")})` : "")
     + `. Task 1 went from ${first.toFixed(1)} to ${last.toFixed(1)} %. `
     + `${run.seeds} seed${run.seeds === 1 ? "" : "s"}, `
@@ -130,11 +149,15 @@ function render({ model, el }) {
     goal: "Find the best setting here that is not joint training, which sees all tasks at once.",
   });
   if (!runs.length) { say("There is no finished run to show."); return () => {}; }
+  const lists = (name, ...others) => ({ lists: lists_of(runs, name, others) });
   const pick = {
-    ...(several && { scenario: options(panel, model, "scenario", "scenario") }),
-    method: options(panel, model, "method", "method"),
-    strength: options(more, model, "strength", "strength c"),
-    damping: options(more, model, "damping", "damping ξ"),
+    ...(several && { scenario: options(panel, model, "scenario",
+                                       { label: "scenario", words: word }) }),
+    method: options(panel, model, "method", { label: "method" }),
+    strength: options(more, model, "strength",
+                      { label: "strength c", ...lists("strength", "scenario", "method") }),
+    damping: options(more, model, "damping",
+                     { label: "damping ξ", ...lists("damping", "scenario", "method", "strength") }),
   };
   const draw = matrix(stage);
   const plot = curves(panel, Math.max(...runs.map((run) => run.accuracy.length)));
@@ -146,11 +169,11 @@ function render({ model, el }) {
     const scenario = all.filter((r) => r.scenario === run.scenario);
     const own = scenario.filter((r) => r.method === run.method);
     const equal = own.filter((r) => r.strength === run.strength);
-    const none = (value) => (value === null ? "none" : String(value));
-    pick.scenario?.(unique(all.map((r) => r.scenario)), word, run.scenario);
-    pick.method(unique(scenario.map((r) => r.method)), String, run.method);
-    pick.strength(unique(own.map((r) => r.strength)), none, run.strength);
-    pick.damping(unique(equal.map((r) => r.damping)), none, run.damping);
+    const methods = unique(all.map((r) => r.method));
+    pick.scenario?.(unique(all.map((r) => r.scenario)), run.scenario);
+    pick.method(methods, run.method, scenario.map((r) => r.method));
+    pick.strength(unique(own.map((r) => r.strength)), run.strength);
+    pick.damping(unique(equal.map((r) => r.damping)), run.damping);
     const words = sentence(run, scenario);
     say(words);
     const rivals = scenario.filter((r) => r.method !== "joint");
@@ -158,7 +181,7 @@ function render({ model, el }) {
     draw(run.accuracy, `The accuracy matrix of this setting. ${words}`);
     plot(scenario, run, "Mean accuracy on the tasks learned so far, after each task, for this "
       + `setting and for the best of every other method. ${words}`);
-    table(scenario, run);
+    table(scenario, run, methods);
   });
 }
 

@@ -54,7 +54,7 @@ function curves(stage) {
     const ends = [found.mean_of_ratios, found.ratio_of_means]
       .map((v) => [tenfold(v.at(-1)), Math.log10(v.length)]);
     [["mean of the ratios", 0], ["ratio of the means", 1]].forEach(([name, i]) => {
-      const above = ends[i][0] >= ends[1 - i][0];
+      const above = i ? ends[1][0] > ends[0][0] : ends[0][0] >= ends[1][0];
       const right = ends[i][1] < 2.4;
       plot.text([ends[i][1], ends[i][0]], name, right
         ? { dx: 8, dy: above ? -2 : 12, anchor: "start" }
@@ -74,7 +74,9 @@ function picture(panel) {
     }
     plot.line([[0, worst[1]], [0, 0]], { stroke: "var(--si-red)", "stroke-width": 1.5 });
     plot.dot(worst, { r: 6, fill: "var(--si-red)", stroke: "var(--si-back)", "stroke-width": 2 });
-    plot.text(worst, "largest ratio", { dx: 10, dy: 5, anchor: "start" });
+    const right = worst[0] > 2; // there the words stand before the point
+    plot.text(worst, "largest ratio", { dx: right ? -10 : 10, dy: 5,
+                                        anchor: right ? "end" : "start" });
     plot.cross([0, 0]);
     plot.describe(words);
   };
