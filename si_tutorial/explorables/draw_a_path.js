@@ -75,9 +75,10 @@ function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
     name: "draw_a_path", lines: 8,
     question: "Same start, same end. Does the way between them matter?",
-    goal: "Drag the corners until one weight ends in debt: its share is below zero.",
+    goal: "With the interaction as it is, drag the corners until one weight ends in debt: its share "
+      + "is below zero.",
   });
-  const draw = picture(stage, model);
+  const first = model.get("coupling"), draw = picture(stage, model);
   const row = buttons(panel);
   for (const [name, places] of Object.entries(SHAPES)) {
     button(row, name, () => {
@@ -96,7 +97,7 @@ function render({ model, el }) {
     { caption: "difference from the straight path", wide: "50%",
       format: (value) => value.toFixed(2) });
   const shown = [slider(panel, model, "coupling", {
-    label: "interaction of the weights, H₁₂", min: -1.8, max: 1.8, step: 0.1,
+    label: "interaction H₁₂", min: -1.8, max: 1.8, step: 0.1,
     marks: [[0, "not at all"]], format: (value) => value.toFixed(1).replace("-", "−") })];
   reset(buttons(panel), model, NAMES, () => check(null));
   return follow(model, NAMES, () => {
@@ -113,7 +114,7 @@ function render({ model, el }) {
     const widest = Math.max(Math.abs(change), 2);
     explain({ change, area: coupling * area }, widest, -widest);
     say(words);
-    check(Math.min(...share) < 0);
+    check(Math.min(...share) < 0 && coupling === first);
     draw({ H, corners }, "Level lines of a tilted bowl, a path with three corners between two "
       + `fixed ends, and the area between it and the straight line. ${words}`);
   });

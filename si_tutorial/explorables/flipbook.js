@@ -34,7 +34,7 @@ function picture(parent, name) {
   const box = make(parent, "div", { style: "min-width: 0" });
   if (name) make(box, "p", { style: "text-align: center; font-weight: 600" }, name);
   const image = make(box, "img", { style: "display: block; width: 100%; "
-    + "background: none; border-radius: 4px; margin: 0" });
+    + "background: none; border-radius: 4px; margin: 0; padding: 0; filter: none" });
   image.addEventListener("load", () => {
     const small = image.naturalWidth < 100;
     image.style.imageRendering = small ? "pixelated" : "auto";

@@ -58,7 +58,7 @@ function display(model, { say, check }, parts, state) {
     const last = state.last = { ...state.last, ...answer };
     const setting = { method: model.get("method"), rate: 10 ** model.get("log_rate") };
     const wrong = trouble(last, setting), { tour } = state;
-    if (wrong === "weak" || wrong === "strong") troubles.add(wrong);
+    if (state.own && (wrong === "weak" || wrong === "strong")) troubles.add(wrong);
     check(troubles.size === 2);
     if (state.changed) say(CHANGED);
     else if (!tour) say(sentence(last, setting));
@@ -75,6 +75,7 @@ function actions(model, work, state, hold, look) {
     Object.assign(state, { last: null, synapse: -1, changed: false });
     const images = await sheet;
     if (model.get("tasks") === "digits" && !images) set_all(model, { tasks: "islands" }, hold);
+    state.sheet = images;
     return work.ask({ sheet: images, begin: order_for(model) });
   }
   async function play(what) {
@@ -93,7 +94,7 @@ function actions(model, work, state, hold, look) {
     const { traits, second } = TOUR[number], mine = ++state.turn;
     look();
     set_all(model, traits, hold);
-    state.tour = TOUR[number];
+    Object.assign(state, { tour: TOUR[number], own: false });
     state.mute = true; // a task that is learned at once on the way is not told about
     await begin();
     if (second && mine === state.turn) await work.ask({ learn: "again", advance: 1000 });
@@ -103,6 +104,33 @@ function actions(model, work, state, hold, look) {
   return { begin, play, guide };
 }
 
+/**
+ * Paper shows what is on the screen; where nothing has been learned yet, what would come of it.
+ * Returns what ends that.
+ */
+function print(model, state, show) {
+  let kept = null;
+  const before = () => {
+    if (!state.last || state.last.at >= 0) return;
+    kept = state.last;
+    const session = serve(), first = session({ sheet: state.sheet, begin: order_for(model) });
+    session({ learn: "all", advance: 10_000 });
+    show({ ...first, ...session({ map: true, inside: !model.get("compact") }) }, false);
+  };
+  const after = () => {
+    if (!kept) return;
+    state.last = null;
+    show(kept, false);
+    kept = null;
+  };
+  addEventListener("beforeprint", before);
+  addEventListener("afterprint", after);
+  return () => {
+    removeEventListener("beforeprint", before);
+    removeEventListener("afterprint", after);
+  };
+}
+
 /** Scrolls as little as brings the pictures into sight, with the bars where buttons stay too. */
 function reveal(stage, { box, picture }) {
   const high = box.getBoundingClientRect().bottom - stage.getBoundingClientRect().top;
@@ -110,22 +138,35 @@ function reveal(stage, { box, picture }) {
   node.scrollIntoView({ block: "nearest", behavior: still() ? "instant" : "smooth" });
 }
 
+/** Brings the settings into sight, and the keyboard to them. */
+function go_to(box) {
+  box.scrollIntoView({ block: "start", behavior: still() ? "instant" : "smooth" });
+  box.querySelector("input:checked").focus({ preventScroll: true });
+}
+
 /** A change of the setting begins anew, or acts at once. Returns what ends that. */
 function listen(model, work, state, hold, begin) {
-  let method = model.get("method"), tasks = model.get("tasks");
+  let [method, tasks, strength] = ["method", "tasks", "log_strength"].map((n) => model.get(n));
   const stops = [
     follow(model, AGAIN, () => {
       const other = method !== model.get("method") || tasks !== model.get("tasks");
       [method, tasks] = [model.get("method"), model.get("tasks")];
       if (hold.on) return;
       const good = GOOD[tasks === "digits" ? "digits" : "plane"];
-      const strength = Object.hasOwn(good, method) ? good[method] : model.get("log_strength");
-      if (other) set_all(model, { log_strength: strength, log_damping: good.damping }, hold);
+      const works = Object.hasOwn(good, method) ? good[method] : model.get("log_strength");
+      if (other) {
+        set_all(model, { log_strength: works, log_damping: good.damping }, hold);
+        state.own = false;
+      }
       state.tour = null;
       begin();
     }),
     follow(model, LIVE, () => {
-      if (hold.on || !state.last) return;
+      const other = strength !== model.get("log_strength");
+      strength = model.get("log_strength");
+      if (hold.on) return;
+      state.own ||= other; // the reader has moved it, and neither the tour nor another method
+      if (!state.last) return;
       Object.assign(state, { tour: null, changed: state.last.at >= 0 && !work.running() });
       work.ask({ change: live(model) });
     })];
@@ -137,17 +178,21 @@ function render({ model, el }) {
   const leave = model.get("address") ? keep(model, FIELDS) : () => {};
   const figure = frame(el, compact
     ? { name: "playground", question: "One network forgets. The other remembers." }
-    : { name: "playground", goal: "Find a strength c that is too weak, and one that is too strong.",
-        question: "What does a network still know when it has learned something else?" });
+    : { name: "playground",
+        question: "What does a network still know when it has learned something else?",
+        goal: "Without the tour, find a strength c that holds old knowledge too weakly, and one "
+          + "that holds it too strongly." });
   const { root, stage, panel } = figure;
   make(root, "style", {}, STYLE);
   root.classList.add("play");
-  const state = { last: null, synapse: -1, tour: null, changed: false, turn: 0, mute: false };
+  const state = { last: null, synapse: -1, tour: null, changed: false, turn: 0, mute: false,
+                  sheet: null, own: false };
   const hold = { on: false };
   const parts = [];
+  const show = display(model, figure, parts, state);
   const work = conductor(root, workplace({ address, serve }), {
     want: () => ({ map: true, inside: !compact, synapse: state.synapse }),
-    speed: () => model.get("speed"), show: display(model, figure, parts, state) });
+    speed: () => model.get("speed"), show });
   const { begin, play, guide } = actions(model, work, state, hold, () => reveal(stage, pictures));
   const open = (synapse) => {
     state.synapse = synapse;
@@ -155,14 +200,15 @@ function render({ model, el }) {
   };
   const pictures = scenes(panel, model);
   parts.push(pictures,
-             transport(stage, { compact, play, guide, tour: TOUR.map(({ name }) => name) }));
+             transport(stage, { compact, play, guide, tour: TOUR.map(({ name }) => name),
+                                set_up: () => go_to(panel.querySelector(".play-settings")) }));
   if (!compact) {
-    parts.push(curves(panel, model), settings(panel, model, { train: () => play("anew") }),
+    parts.push(settings(panel, model, { train: () => play("anew") }), curves(panel, model),
                matrices(panel, model), inside(panel, { choose: open }));
   }
-  const stop = listen(model, work, state, hold, begin);
+  const stops = [listen(model, work, state, hold, begin), print(model, state, show)];
   return () => {
-    [work.end, stop, leave].forEach((end) => end());
+    [work.end, ...stops, leave].forEach((end) => end());
     parts.forEach((part) => part.end?.());
   };
 }

@@ -31,7 +31,7 @@ const controls = (panel, model) => [
     label: "tilt of the steep axis", min: 0, max: 90, step: 1, format: degrees,
     marks: [[0, "none"], [45, "45°"], [90, "90°"]] }),
   slider(panel, model, "curvature", {
-    label: "steep curvature λ (the other is 1)", min: 1, max: 20, step: 0.5 }),
+    label: "steep curvature λ (flat: 1)", min: 1, max: 20, step: 0.5 }),
   slider(panel, model, "log_damping", {
     label: "damping ξ", min: -4, max: 1, step: 0.25, format: (value) => short(10 ** value, 2),
     marks: [[-3, "0.001"], [0, "1"]] }),
@@ -56,8 +56,10 @@ function picture(stage, model) {
     plot.cross([0, 0]);
     const right = d[0] >= 0, up = d[1] >= 0;
     plot.text([d[0] / 2, 0], `Δ₁ = ${short(-d[0], 2)}`, { dy: up ? 19 : -9 });
-    plot.text([d[0], d[1] / 2], `Δ₂ = ${short(-d[1], 2)}`,
-              { dx: right ? 7 : -7, dy: 5, anchor: right ? "start" : "end" });
+    const low = Math.abs(d[1]) < 0.6; // then the point lies over the middle of that leg
+    plot.text(low ? d : [d[0], d[1] / 2], `Δ₂ = ${short(-d[1], 2)}`,
+              { dx: right ? 7 : -7, dy: low ? (up ? 30 : -18) : 5,
+                anchor: right ? "start" : "end" });
     plot.text(d, "start", { dx: right ? 14 : -14, dy: up ? -8 : 18,
                             anchor: right ? "start" : "end" });
     place(d, `start in direction ${model.get("start")} degrees`);
@@ -90,8 +92,11 @@ function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
     name: "quadratic_bowl", lines: 6,
     question: "One run from one start: is the importance of a weight half its curvature?",
-    goal: "Find a start from which one weight’s importance is more than twice its half curvature.",
+    goal: "In this bowl, find a start from which one weight’s importance is more than twice its half "
+      + "curvature.",
   });
+  const first = NAMES.map((name) => model.get(name));
+  const same = () => NAMES.every((name, i) => name === "start" || model.get(name) === first[i]);
   const draw = picture(stage, model), { pairs, shares } = tables(panel);
   const shown = controls(panel, model);
   make(panel, "p", {}, "accounts ω, together the drop");
@@ -107,7 +112,7 @@ function render({ model, el }) {
     pairs(values, 3 * Math.max(...found.half));
     earn(values, found.share[0] + found.share[1]);
     say(words);
-    check(found.importance.some((value, k) => value > 2 * found.half[k]));
+    check(same() && found.importance.some((value, k) => value > 2 * found.half[k]));
     draw(found, `Level lines of a bowl with a steep axis tilted by ${model.get("tilt")} degrees, `
       + `and the path of gradient flow from a start in direction ${model.get("start")} degrees `
       + `to the minimum in the middle. ${words}`);

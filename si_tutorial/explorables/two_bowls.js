@@ -37,7 +37,8 @@ function picture(stage, model) {
     plot.line(first, { stroke: COLOR.a, "stroke-width": 4 });
     plot.line(second, { stroke: COLOR.b, "stroke-width": 4 });
     plot.dot(START, { r: 4 });
-    plot.text(START, "start", { dx: 10, dy: 5, anchor: "start" });
+    const there = Math.hypot(now[0] - START[0], now[1] - START[1]) < 0.3; // the ring is
+    plot.text(START, "start", { dx: there ? 18 : 10, dy: 5, anchor: "start" });
     plot.ring(now);
     plot.name(a.at, "A", { bold: true });
     plot.name(b.at, "B", { bold: true });

@@ -20,7 +20,7 @@ LAYOUT = """(figure) => {
   const top = figure.getBoundingClientRect();
   return [...figure.querySelectorAll(".si-fig, .si-fig *:not(svg, svg *, style)")]
     .filter((node) => node.getClientRects().length && !node.parentNode.closest(
-      ".si-said, .si-goal, .si-track, .si-row, .si-more .si-options"))
+      ".si-said, .si-goal, .si-track, .si-row, .si-more .si-choice"))
     .map((node) => {
       const box = node.getBoundingClientRect();
       const place = [box.x - top.x, box.y - top.y, box.width, box.height];
@@ -95,8 +95,39 @@ def test_at_both_ends_of_every_control_nothing_moves_or_goes_astray(name, opened
                 look.keyboard.press(key)
             assert figure.evaluate(ASTRAY) == [], key
             assert [words for words in said(figure) if EXPONENT.search(words)] == []
-            if name != "method_explorer":  # there a choice brings others with it
-                same_layout(start, figure.evaluate(LAYOUT))
+            same_layout(start, figure.evaluate(LAYOUT))
+
+
+@BOTH
+@pytest.mark.parametrize("experiment", ["split-mnist", "permuted-mnist-small"])
+def test_no_choice_of_a_published_run_moves_anything(experiment, opened, look):
+    runs = summaries(store.published(experiment))
+    figure, _ = opened("method_explorer", runs=runs)
+    start = figure.evaluate(LAYOUT)
+    names = ("scenario", "method", "strength", "damping")
+    settings = {tuple(run[name] for name in names) for run in runs}
+    for setting in sorted(settings, key=str)[::3]:
+        for name, value in zip(names, setting, strict=True):
+            word = "null" if value is None else figure.evaluate("(_, v) => String(v)", value)
+            figure.locator(f"input[data-name={name}][value='{word}']").evaluate_all(
+                "all => all[0]?.click()")
+        assert figure.locator("input[data-name=method]:checked").get_attribute(
+            "value") == setting[1]
+        same_layout(start, figure.evaluate(LAYOUT))
+
+
+@ONCE
+@pytest.mark.parametrize(("name", "others"), [
+    ("draw_a_path", ["coupling"]), ("quadratic_bowl", ["tilt", "curvature", "log_damping"]),
+    ("more_starts", ["tilt"]), ("noise_meets_itself", ["beta1"])])
+def test_a_target_is_not_reached_by_a_control_that_it_does_not_name(name, others, opened, look):
+    figure, _ = opened(name)
+    for control in others:
+        slider = figure.locator(f"input[name={control}]")
+        slider.press("Home")
+        for _ in range(int(slider.evaluate("s => (s.max - s.min) / s.step")) + 1):
+            slider.press("ArrowRight")
+            assert figure.locator(".si-goal").get_attribute("data-reached") == "false"
 
 
 def thumb(slider):
@@ -153,15 +184,6 @@ def test_the_words_along_a_flipbook_name_what_is_chosen(opened, look):
     assert figure.get_by_text("SI across").is_visible()
     figure.locator("input[value=EWC]").press("Space")
     assert figure.get_by_text("EWC across").is_visible()
-
-
-@ONCE
-def test_momentum_alone_does_not_reach_the_batch_size_that_is_asked_for(opened, look):
-    figure, _ = opened("noise_meets_itself")
-    momentum = figure.locator("input[name=beta1]")
-    for _ in range(19):
-        momentum.press("ArrowRight")
-        assert figure.locator(".si-goal").get_attribute("data-reached") == "false"
 
 
 @ONCE

@@ -265,7 +265,7 @@ def test_every_method_runs_and_says_how_it_went(once, opened, look, method):
     in_order(figure, look)
 
 
-def test_the_tour_shows_too_weak_and_too_strong_which_is_the_target(light, opened, look):
+def test_the_tour_shows_too_weak_and_too_strong_and_leaves_the_target_to_the_reader(light, opened, look):
     figure = opened()
     for name, words, count in (("1 Learn", "Both copies have learned", [1, 1]),
                                ("2 Forget", "That is catastrophic forgetting.", [1, 1]),
@@ -281,8 +281,89 @@ def test_the_tour_shows_too_weak_and_too_strong_which_is_the_target(light, opene
         for task, numbers in re.findall(r"Task (\d): ([^.]*)\.", said.inner_text()):
             told, at = re.findall(r"\d+\s%", numbers), int(task) - 1
             assert told == ([plain[at], other[at]] if "SI" in numbers else [plain[at]])
+    assert figure.locator(".si-goal").get_attribute("data-reached") == "false"
+    strength = figure.locator("input[name=log_strength]")
+    for key in ("Home", "End"):
+        strength.press(key)
+        figure.locator(".si-said", has_text="The new setting acts").wait_for()
+        press(figure, look, "Learn all tasks with this setting")
+        figure.get_by_role("button", name="Train again").wait_for(timeout=120_000)
     assert figure.locator(".si-goal").get_attribute("data-reached") == "true"
     in_order(figure, look)
+
+
+def test_another_method_at_its_own_strength_is_no_search_of_the_reader_s(once, opened, look):
+    figure = opened()
+    figure.locator("input[value=l2]").press("Space")  # it loses tasks at its good value, too
+    to_the_end(figure, look)
+    assert "Too weak" in figure.locator(".si-said").inner_text()
+    figure.locator("input[value=quadrants]").press("Space")
+    figure.locator("input[value=ewc]").press("Space")
+    figure.get_by_role("button", name="good value").first.press("Enter")
+    to_the_end(figure, look)
+    assert figure.locator(".si-goal").get_attribute("data-reached") == "false"
+
+
+def test_a_task_that_is_not_learned_yet_has_no_bar_and_says_so(once, opened, look):
+    figure = opened()
+    rows = figure.locator(".play-two tr")
+    assert rows.locator(".si-number").all_inner_texts() == ["not yet"] * 8
+    press(figure, look, "Learn task 1")
+    figure.get_by_role("button", name="Task 1 once more").wait_for(timeout=60_000)
+    for side in range(2):
+        words = rows.locator(".si-number").all_inner_texts()[4 * side:4 * side + 4]
+        assert words[0].endswith("%") and words[1:] == ["not yet"] * 3
+    for row in rows.all():
+        wide = row.locator(".si-track span").bounding_box()["width"]
+        assert (wide > 0) == (row.locator(".si-number").inner_text() != "not yet")
+    figure.get_by_role("button", name="Start again").click()
+    look.wait_for_function("() => document.querySelectorAll('.play-two .si-absent').length === 8")
+
+
+def test_the_line_below_the_methods_says_what_the_one_chosen_does(light, opened, look):
+    figure = opened()
+    choice = figure.locator("fieldset").first
+    line = figure.locator(f"#{choice.get_attribute('aria-describedby')}")
+    seen, heights = [], set()
+    for method in ("none", "l2", "ewc", "mas", "si", "joint"):
+        choice.locator(f"input[value={method}]").check(force=True)
+        shown = [span for span in line.locator("span").all() if span.is_visible()]
+        assert len(shown) == 1 and line.get_attribute("aria-live") == "polite"
+        seen.append(shown[0].inner_text())
+        heights.add(line.bounding_box()["height"])
+    assert len(set(seen)) == 6 and len(heights) == 1
+
+
+def test_one_press_brings_the_settings_into_view_and_the_keyboard_to_them(light, opened, look):
+    figure = opened()
+    press(figure, look, "Settings")
+    look.wait_for_function("""() => { const { top } =
+      document.querySelector(".play-settings").getBoundingClientRect();
+      return top >= 0 && top < innerHeight / 2; }""")
+    assert look.evaluate("document.activeElement.dataset.name") == "method"
+
+
+@pytest.mark.parametrize("compact", [True, False])
+def test_paper_shows_what_would_be_learned_and_the_screen_stays_as_it_was(
+        once, opened, look, compact):
+    figure = opened(compact=compact)
+    first = figure.locator(".si-said").inner_text()
+    kept = "f => f.querySelector('.si-fig').innerHTML"
+    before = figure.evaluate(kept)
+    for _ in range(2):
+        look.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert known(figure) == [1, 4]
+        printed = figure.locator(".si-said").inner_text()
+        assert "Plain training has forgotten tasks 1, 2 and 3" in printed != first
+        look.evaluate("dispatchEvent(new Event('afterprint'))")
+        look.wait_for_timeout(450)  # until a screen reader has been told
+        assert figure.evaluate(kept) == before and known(figure) == [0, 0]
+    press(figure, look, "Learn task 1")
+    look.wait_for_function("""() => document.querySelector(".play-knows b").textContent === "1"
+      && !document.querySelector(".si-main").textContent.includes("❚")""", timeout=60_000)
+    learned = figure.evaluate(kept)
+    look.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert figure.evaluate(kept) == learned  # what the reader has done stays
 
 
 def test_too_large_steps_are_called_unstable_and_too_small_ones_slow(once, opened, look):

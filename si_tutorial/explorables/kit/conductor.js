@@ -4,18 +4,33 @@ import { still } from "./look.js";
 
 const PACE = { slow: 1, normal: 4, fast: 16 }; // steps a redraw
 
-/** Whether `el` is on the screen of a visible tab; `back()` is called when it comes into sight. */
+const PRESSES = ["click", "input", "keydown"]; // whoever does one of these sees the figure
+
+/**
+ * Whether `el` is on the screen of a visible tab; `back()` is called when it comes into sight. An
+ * observer may tell late, and of several changes at once, of which the last one holds. So a press
+ * looks again where the figure really is.
+ */
 function sight(el, back) {
   let near = true;
-  const watch = new IntersectionObserver(([entry]) => {
-    near = entry.isIntersecting;
-    if (near) back();
-  });
+  const turn = (now) => {
+    near = now;
+    if (near && !document.hidden) back();
+  };
+  const look = () => {
+    const { top, bottom, width } = el.getBoundingClientRect();
+    turn(width > 0 && bottom > 0 && top < innerHeight);
+  };
+  const watch = new IntersectionObserver((entries) => turn(entries.at(-1).isIntersecting));
   watch.observe(el);
-  const turn = () => { if (!document.hidden) back(); };
-  document.addEventListener("visibilitychange", turn);
+  document.addEventListener("visibilitychange", look);
+  PRESSES.forEach((press) => el.addEventListener(press, look, true));
   return { seen: () => near && !document.hidden,
-           end() { watch.disconnect(); document.removeEventListener("visibilitychange", turn); } };
+           end() {
+             watch.disconnect();
+             document.removeEventListener("visibilitychange", look);
+             PRESSES.forEach((press) => el.removeEventListener(press, look, true));
+           } };
 }
 
 /**
@@ -36,19 +51,22 @@ export function conductor(root, place, { want, speed, show }) {
   async function run() {
     if (busy) return;
     busy = true;
-    while (running && view.seen() && !ended) {
-      const quiet = still(), rare = place.beside() ? 4 : 12;
-      turn += 1;
-      const { left } = await ask({
-        advance: quiet ? 1000 : PACE[speed()] ?? PACE.normal, map: quiet || turn % rare === 0,
-        inside: want().inside && (quiet || turn % (3 * rare) === 0) });
-      if (left === 0) {
-        running = false;
-        await ask({});
+    try {
+      while (running && view.seen() && !ended) {
+        const quiet = still(), rare = place.beside() ? 4 : 12;
+        turn += 1;
+        const { left } = await ask({
+          advance: quiet ? 1000 : PACE[speed()] ?? PACE.normal, map: quiet || turn % rare === 0,
+          inside: want().inside && (quiet || turn % (3 * rare) === 0) });
+        if (left === 0) {
+          running = false;
+          await ask({});
+        }
+        await redraw();
       }
-      await redraw();
+    } finally { // an error must not leave the figure deaf
+      busy = false;
     }
-    busy = false;
   }
   return {
     ask,

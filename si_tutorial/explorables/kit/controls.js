@@ -26,7 +26,9 @@ export function slider(parent, model, name,
   const named = make(box, "label");
   const row = make(named, "span", { class: "si-row" });
   make(row, "span", {}, label);
-  const readout = make(row, "output");
+  const long = Array.from({ length: Math.round((max - min) / step) + 1 }, (_, i) =>
+    format(Number((min + i * step).toFixed(6))).length); // room for the longest, so that the name keeps its lines
+  const readout = make(row, "output", { style: `min-width: ${Math.max(...long)}ch` });
   const share = (value) => (value - min) / (max - min);
   const input = make(named, "input", { type: "range", name, min, max, step, "aria-label": label });
   input.addEventListener("input", () => put(model, name, Number(input.value)));
@@ -101,10 +103,10 @@ export function reset(parent, model, names, after = () => {}) {
  * Numbers with bars beside them. `rows` are `{ key, label, color, mark }`; the returned function
  * takes `{ key: value }`, the largest value that fits, and the smallest (0, or below for
  * negative ones); a longer bar ends in an arrow. A row with a `mark` draws a line at that key's
- * value; `wide` is the width of the column of labels.
+ * value; `wide` is the width of the column of labels, `none` says that a value is null.
  */
 export function bars(parent, rows,
-                     { format = (value) => value.toFixed(3), caption, wide } = {}) {
+                     { format = (value) => value.toFixed(3), caption, wide, none = "" } = {}) {
   const table = make(parent, "table", { class: "si-bars", "aria-label": caption,
                                         style: wide && `--si-label: ${wide}` });
   const body = make(table, "tbody");
@@ -115,18 +117,20 @@ export function bars(parent, rows,
     const bar = make(track, "span", { style: `background: ${color}` });
     const line = mark && make(track, "i"), zero = make(track, "i", { class: "si-zero" });
     const number = make(row, "td", { class: "si-number", "data-what": key });
-    return { key, mark, bar, line, zero, number };
+    return { key, mark, row, bar, line, zero, number };
   });
   return (values, max, min = 0) => {
     const share = (value) => 100 * Math.min(Math.max((value - min) / (max - min), 0), 1);
-    for (const { key, mark, bar, line, zero, number } of cells) {
+    for (const { key, mark, row, bar, line, zero, number } of cells) {
+      const absent = values[key] === null;
+      row.classList.toggle("si-absent", absent);
       const [from, to] = [share(0), share(values[key])].sort((a, b) => a - b);
       bar.style.left = `${from}%`;
       bar.style.width = `${to - from}%`;
-      bar.classList.toggle("si-beyond", values[key] > max);
+      bar.classList.toggle("si-beyond", values[key] > max * (1 + 1e-9));
       zero.style.cssText = min < 0 ? `left: ${share(0)}%` : "display: none";
       if (line) line.style.left = `calc(${share(values[mark])}% - 1px)`;
-      number.textContent = format(values[key], key).replace("-", "−");
+      number.textContent = absent ? none : format(values[key], key).replace("-", "−");
     }
   };
 }

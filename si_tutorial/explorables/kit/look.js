@@ -74,8 +74,8 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 .si-fig :is(.si-slider, .si-slider > label) { display: block; margin: 0; }
 .si-fig .si-row { display: flex; justify-content: space-between; gap: 1rem; }
 .si-fig .si-row output { font-variant-numeric: tabular-nums; font-weight: 600;
-  white-space: nowrap; }
-.si-fig input[type=range] { appearance: none; display: block; width: 100%; height: 1.4rem;
+  white-space: nowrap; text-align: right; }
+.si-fig input[type=range] { appearance: none; display: block; width: 100%; height: 1.6rem;
   margin: .1rem 0; padding: 0; border: 0; border-radius: 3px; cursor: pointer; touch-action: pan-y;
   background: linear-gradient(var(--si-blue) 0 0) 0 50% / var(--si-done, 0) 6px no-repeat,
     linear-gradient(var(--si-line) 0 0) 0 50% / 100% 6px no-repeat; }
@@ -103,6 +103,8 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 .si-fig legend { padding: 0; margin: 0 0 .25rem; font-size: inherit; float: none; width: auto; }
 .si-fig .si-choice .si-options { display: flex; flex-wrap: wrap; gap: .35rem; }
 .si-fig .si-choice label { position: relative; margin: 0; }
+.si-fig .si-choice label:has(:disabled) { opacity: .45; }
+.si-fig .si-choice :disabled { cursor: default; }
 .si-fig .si-choice input { position: absolute; inset: 0; opacity: 0; margin: 0; cursor: pointer; }
 .si-fig .si-choice label:has(:checked) { background: #0173b2; border-color: #0173b2; color: #fff; }
 .si-fig .si-choice label:has(:focus-visible) { outline: 3px solid var(--si-blue);
@@ -124,6 +126,10 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
   calc(100% - 14px) 100%, 0 100%); }
 .si-fig .si-track span { position: absolute; top: 0; bottom: 0; border-radius: 3px;
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.si-fig .si-absent .si-track { background: repeating-linear-gradient(135deg, var(--si-line) 0 1px,
+  transparent 1px 6px); box-shadow: inset 0 0 0 1px var(--si-line); }
+.si-fig .si-absent i { display: none; }
+.si-fig table.si-bars .si-absent td.si-number { font-weight: 400; color: var(--si-muted); }
 .si-fig .si-track i { position: absolute; top: 0; bottom: 0; width: 2px;
   background: var(--si-text); }
 .si-fig .si-track i.si-zero { width: 1px; opacity: .6; }

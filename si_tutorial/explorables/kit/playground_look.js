@@ -15,7 +15,7 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .si-stage { display: flex; flex-direction: column; gap: .6rem; }
 /* room for the longest words, so that nothing below moves */
 .si-fig.play .si-said { align-self: stretch; min-height: 9.9em; }
-.si-fig.play .si-goal { min-height: 2.9em; }
+.si-fig.play .si-goal { min-height: 4.55em; }
 .si-fig.play .si-panel { gap: 1.1rem; }
 .si-fig.play h2 { font: inherit; font-weight: 600; margin: 0 0 .35rem; padding: 0; border: 0;
   color: inherit; }
@@ -28,10 +28,12 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .play-few button { grid-column: auto; }
 .si-fig.play .si-main { font-size: 1rem; }
 .si-fig.play button[aria-disabled=true] { opacity: .5; cursor: default; }
-.si-fig.play .play-tour { display: flex; flex-wrap: wrap; gap: .35rem; align-items: center;
-  margin: 0; padding: 0; list-style: none; font-size: .9rem; }
-.si-fig.play .play-tour::before { content: "Tour:"; }
+.si-fig.play .play-way { display: flex; flex-wrap: wrap; gap: .35rem; }
+.si-fig.play .play-tour { display: contents; list-style: none; font-size: .9rem; }
+.si-fig.play .play-tour::before { content: "Tour:"; align-self: center; }
 .si-fig.play .play-tour li { margin: 0; }
+.si-fig.play .play-way > button { border-style: dashed; }
+.si-fig.play .play-settings { scroll-margin: 4rem 0 .6rem; }
 .si-fig.play .play-tour button[aria-pressed=true] { border-color: var(--si-blue);
   box-shadow: inset 0 0 0 1px var(--si-blue); }
 .si-fig.play .play-two { display: grid; gap: .6rem .9rem;
@@ -50,7 +52,7 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .play-knows b { color: inherit; font-size: 1.35em;
   font-variant-numeric: tabular-nums; }
 .si-fig.play table.si-bars { font-size: .84rem; }
-.si-fig.play table.si-bars td.si-number { width: 3.7em; }
+.si-fig.play table.si-bars td.si-number { width: 4em; }
 .si-fig.play .si-track { height: .62rem; }
 .si-fig.play .play-curves { display: grid; gap: .2rem .6rem;
   grid-template-columns: repeat(2, minmax(0, 1fr)); }
@@ -58,6 +60,14 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
   grid-template-columns: minmax(0, 1fr);
   padding: .8rem .9rem; border-radius: 8px; background: var(--si-faint); }
 .si-fig.play .play-settings > h2 { margin: 0; }
+.si-fig.play .play-does { display: grid; }
+.si-fig.play .play-does span { grid-area: 1 / 1; }
+.si-fig.play .play-does [hidden] { display: block; visibility: hidden; }
+.si-fig.play .play-legend { display: flex; flex-wrap: wrap; gap: .1rem 1.4rem;
+  font-size: .86rem; margin-bottom: .2rem; }
+.si-fig.play .play-legend i { display: inline-block; width: 2em; margin-right: .5em;
+  vertical-align: middle; border-top: 3px dashed var(--play-color); }
+.si-fig.play .play-legend i.play-solid { border-top-style: solid; }
 .si-fig.play .play-settings button, .si-fig.play .play-settings .si-choice label {
   background: var(--si-back); }
 .si-fig.play .play-settings .si-choice label:has(:checked) { background: #0173b2; }
@@ -71,7 +81,7 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .play-note { color: var(--si-muted); font-size: .86rem; }
 @container (min-width: 600px) {
   .si-fig.play .si-said { min-height: 5.4em; }
-  .si-fig.play .si-goal { min-height: 1.45em; }
+  .si-fig.play .si-goal { min-height: 3.1em; }
   .si-fig.play .play-name { min-height: 1.25em; }
   .si-fig.play .play-top { justify-content: start;
     grid-template-columns: 9.5rem 9rem 7.5rem 5.5rem 6.5rem; }
@@ -80,7 +90,8 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
   .si-fig.play .play-curves { grid-template-columns: repeat(var(--play-tasks, 4), minmax(0, 1fr)); }
   .si-fig.play .play-settings, .si-fig.play .play-inside, .si-fig.play .play-matrices {
     grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  .si-fig.play .play-settings > :is(h2, .si-buttons) { grid-column: 1 / -1; }
+  .si-fig.play .play-settings > :is(h2, .play-does, .si-buttons) { grid-column: 1 / -1; }
+  .si-fig.play .play-settings > fieldset:first-of-type { grid-column: 1 / -1; }
 }
 @container (max-width: 480px) {
   .si-fig.play .play-two { gap: .6rem; }
@@ -88,5 +99,5 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
   .si-fig.play .play-sheet { aspect-ratio: 5.7 / 5; } /* five */
 }
 @container (max-width: 310px) { .si-fig.play .si-said { min-height: 12.8em; } }
-@media print { .si-fig.play :is(.play-settings, .play-tour) { display: none; } }
+@media print { .si-fig.play :is(.play-settings, .play-way) { display: none; } }
 `;

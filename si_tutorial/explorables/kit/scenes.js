@@ -37,7 +37,8 @@ export function scenes(parent, model) {
     side.fill = bars(side.table, range(tasks).map((task) => ({
       key: `task-${task + 1}`, label: `task ${task + 1}`, mark: "guessing",
       color: COLORS[method_of(model, i)] })),
-      { caption: `accuracy of ${title_of(model, i)}`, format: percent, wide: "3.9em" });
+      { caption: `accuracy of ${title_of(model, i)}`, format: percent, wide: "3.9em",
+        none: "not yet" });
   });
   build(count(model)); // everything has its place before the first answer
   return {
@@ -57,8 +58,8 @@ export function scenes(parent, model) {
         make(side.knows, "span", {}, "knows ");
         make(side.knows, "b", {}, String(known[i]));
         make(side.knows, "span", {}, ` of ${tasks}`);
-        side.fill({ ...Object.fromEntries(accuracy[i].map((a, task) => [`task-${task + 1}`, a])),
-                      guessing: 0.5 }, 1);
+        side.fill({ ...Object.fromEntries(accuracy[i].map((a, task) =>
+          [`task-${task + 1}`, task > at ? null : a])), guessing: 0.5 }, 1);
       });
     },
     end: () => sides.forEach((side) => side.picture.end()),
@@ -69,8 +70,14 @@ export function scenes(parent, model) {
 export function curves(parent, model) {
   const section = make(parent, "section");
   const head = make(section, "h2", {}, "Accuracy on every task ");
-  make(head, "small", {}, "over the steps. The dark strip is the task’s own training, the dashed "
-    + "line is guessing.");
+  make(head, "small", {}, "over the steps. The dark strip is the task’s own training, the thin "
+    + "dotted line is guessing.");
+  const legend = make(section, "p", { class: "play-legend" });
+  const names = SIDES.map((side) => {
+    const one = make(legend, "span");
+    make(one, "i", { class: side && "play-solid" });
+    return { one, name: make(one, "span") };
+  });
   const box = make(section, "div", { class: "play-curves" });
   let plots = [];
   const build = (tasks) => {
@@ -85,6 +92,10 @@ export function curves(parent, model) {
     show({ accuracy, curves: records, spans, step, budget }) {
       const tasks = accuracy[0].length, method = model.get("method");
       if (plots.length !== tasks) build(tasks);
+      names.forEach(({ one, name }, side) => {
+        one.style.setProperty("--play-color", COLORS[method_of(model, side)]);
+        name.textContent = title_of(model, side);
+      });
       plots.forEach((plot, task) => {
         plot.clear();
         plot.ranges.x = [0, Math.max(step, tasks * budget)];
@@ -93,7 +104,7 @@ export function curves(parent, model) {
           plot.line([[from, 0], [from, 1.05]], { stroke: "var(--si-line)", "stroke-width": 1 });
         }
         plot.line([[0, 0.5], [plot.ranges.x[1], 0.5]],
-                  { stroke: "var(--si-muted)", "stroke-dasharray": "3 4", "stroke-width": 1 });
+                  { stroke: "var(--si-muted)", "stroke-dasharray": "1 4", "stroke-width": 1.5 });
         for (const side of SIDES) {
           plot.line(records.map(([at, values]) => [at, values[side][task]]),
                     { stroke: COLORS[method_of(model, side)], "stroke-width": 2.2,

@@ -6,9 +6,9 @@ import { make, set } from "./dom.js";
 /** Puts a button out of use and leaves it the focus, which `disabled` would take away. */
 const rest = (node, off) => set(node, { "aria-disabled": off && "true" });
 
-/** `play(what)` and `guide(number)` are called; `show` puts the buttons right. */
-export function transport(parent, { compact, play, guide, tour }) {
-  const steps = compact ? [] : tour_of(parent, tour, guide);
+/** `play(what)`, `guide(number)` and `set_up()` are called; `show` puts the buttons right. */
+export function transport(parent, { compact, play, guide, set_up, tour }) {
+  const steps = compact ? [] : tour_of(parent, tour, guide, set_up);
   const row = make(parent, "div", { class: `play-top${compact ? " play-few" : ""}`, role: "group",
                                     "aria-label": "training" });
   let running = false;
@@ -41,8 +41,9 @@ export function transport(parent, { compact, play, guide, tour }) {
   };
 }
 
-function tour_of(parent, names, guide) {
-  const list = make(parent, "ol", { class: "play-tour", "aria-label": "a tour of five steps" });
+function tour_of(parent, names, guide, set_up) {
+  const box = make(parent, "div", { class: "play-way" });
+  const list = make(box, "ol", { class: "play-tour", "aria-label": "a tour of five steps" });
   const steps = names.map((name, i) => {
     const step = button(make(list, "li"), `${i + 1} ${name}`, () => {
       steps.forEach((one) => set(one, { "aria-pressed": String(one === step) }));
@@ -50,5 +51,6 @@ function tour_of(parent, names, guide) {
     });
     return set(step, { "aria-pressed": "false" });
   });
+  button(box, "Settings ↓", set_up);
   return steps;
 }

@@ -2,7 +2,7 @@
 
 export const NAMES = { none: "no method", l2: "L2", ewc: "EWC", mas: "MAS", si: "SI",
                        joint: "joint training" };
-export const TITLES = { none: "Plain, too", l2: "L2: pull to the old weights",
+export const TITLES = { none: "Its twin, trained the same way", l2: "L2: pull to the old weights",
                         ewc: "Elastic Weight Consolidation", mas: "Memory Aware Synapses",
                         si: "Synaptic Intelligence", joint: "All tasks’ data together" };
 const FULL = { si: "Synaptic Intelligence (SI)", ewc: "Elastic Weight Consolidation (EWC)",
@@ -54,8 +54,8 @@ const ADVICE = {
     + `${numbered(forgotten(found, 1))}. A larger c makes its springs stiffer.`,
   strong: (name, { at }) => `Too strong: ${name} stays below ${KNOWN}\u00a0% on task ${at + 1}, `
     + "which plain training learns. A smaller c gives the new task more room.",
-  unstable: () => "Unstable: the steps are so large that the loss does not come to rest. Lower the "
-    + "learning rate or c.",
+  unstable: () => "Unstable: the steps are so large that training does not come to rest. Lower "
+    + "the learning rate or c.",
   slow: (name, { at }) => `Too slow: even plain training stays below ${KNOWN}\u00a0% on task `
     + `${at + 1} in the steps that it has. Raise the learning rate.`,
 };
@@ -93,11 +93,11 @@ export function sentence(found, setting) {
   if (at < 0) return opening(tasks, method, digits);
   if (!ended(found)) return wrong || learning(at, method, digits);
   const [plain, other] = accuracy.map((row) => percent(mean(row.slice(0, at + 1))));
-  const scope = more ? `of ${at === 0 ? "it" : `the ${NUMBERS[at + 1]} tasks so far`}`
-    : `of all ${NUMBERS[tasks]} tasks`;
+  const scope = at === 0 ? "" : `, on average over ${
+    more ? `the ${NUMBERS[at + 1]} tasks so far` : `all ${NUMBERS[tasks]} tasks`},`;
   const lost = forgotten(found, 0);
-  return `${more ? `After task ${at + 1}` : "After the last task"} plain training gets ${plain} `
-    + `${scope} right, ${method === "none" ? "and so does its twin." : `${name} ${other}.`} `
+  return `After ${more ? `task ${at + 1}` : "the last task"}${scope} plain training gets ${plain} `
+    + `right, ${method === "none" ? "and so does its twin." : `${name} ${other}.`} `
     + (wrong || (lost.length ? `Plain training has forgotten ${numbered(lost)}.` : ""));
 }
 
