@@ -705,3 +705,22 @@ def test_a_network_moved_to_another_device_is_refused():
     weights, si = trained()
     weights.to("meta")
     assert_refused_and_unchanged(si, RuntimeError, "'w'")
+
+
+def test_a_step_that_was_interrupted_before_it_moved_anything_keeps_its_probe():
+    net = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    si = SynapticIntelligence(net, gradient="independent").attach(optimizer)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    handle = optimizer.register_step_pre_hook(stop)
+    net(torch.ones(1, 2)).sum().backward()
+    si.probe(net(torch.ones(1, 2)).sum())
+    with pytest.raises(KeyboardInterrupt):
+        optimizer.step()
+    handle.remove()
+    si.detach().attach(optimizer)
+    optimizer.step()
+    assert all((omega > 0).all() for omega in si.path_integral.values())
