@@ -112,8 +112,8 @@ function legend(panel) {
     for (const method of methods) {
       const own = scenario.filter((r) => r.method === method), chosen_one = method === run.method;
       const shown = chosen_one ? run : own.length && best(own);
-      const row = make(list, "tr", { class: !shown && "si-absent" });
-      const name = make(row, "th", { scope: "row", class: chosen_one && "si-bold" }, method);
+      const row = make(list, "tr", { "data-absent": !shown });
+      const name = make(row, "th", { scope: "row", "aria-current": chosen_one && "true" }, method);
       const track = make(make(row, "td", { "aria-hidden": "true" }), "div", { class: "si-track" });
       make(track, "span", { style: `background: ${stripes(look(method))}; left: 0; `
         + `width: ${shown ? end(shown) : 0}%` });

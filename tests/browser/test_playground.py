@@ -317,7 +317,7 @@ def test_a_task_that_is_not_learned_yet_has_no_bar_and_says_so(once, opened, loo
         wide = row.locator(".si-track span").bounding_box()["width"]
         assert (wide > 0) == (row.locator(".si-number").inner_text() != "not yet")
     figure.get_by_role("button", name="Start again").click()
-    look.wait_for_function("() => document.querySelectorAll('.play-two .si-absent').length === 8")
+    look.wait_for_function("() => document.querySelectorAll('.play-two [data-absent]').length === 8")
 
 
 def test_the_line_below_the_methods_says_what_the_one_chosen_does(light, opened, look):

@@ -123,7 +123,7 @@ export function bars(parent, rows,
     const share = (value) => 100 * Math.min(Math.max((value - min) / (max - min), 0), 1);
     for (const { key, mark, row, bar, line, zero, number } of cells) {
       const absent = values[key] === null;
-      row.classList.toggle("si-absent", absent);
+      row.toggleAttribute("data-absent", absent);
       const [from, to] = [share(0), share(values[key])].sort((a, b) => a - b);
       bar.style.left = `${from}%`;
       bar.style.width = `${to - from}%`;
