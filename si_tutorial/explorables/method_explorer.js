@@ -3,7 +3,8 @@
 import { frame } from "./kit/look.js";
 import { buttons, choice, disable, follow, reset } from "./kit/controls.js";
 import { make } from "./kit/dom.js";
-import { accuracies, banded, matrix, seen } from "./kit/results.js";
+import { matrix } from "./kit/matrix.js";
+import { accuracies, banded, seen } from "./kit/results.js";
 
 const NAMES = ["scenario", "method", "strength", "damping"];
 const COLORS = { "fine-tuning": "var(--si-red)", SI: "var(--si-blue)", joint: "var(--si-green)",

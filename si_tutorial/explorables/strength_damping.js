@@ -3,7 +3,8 @@
 import { frame } from "./kit/look.js";
 import { buttons, follow, reset, slider } from "./kit/controls.js";
 import { power_of_ten, range, short } from "./kit/numbers.js";
-import { accuracies, banded, just_learned, matrix, seen } from "./kit/results.js";
+import { matrix } from "./kit/matrix.js";
+import { accuracies, banded, just_learned, seen } from "./kit/results.js";
 
 const NAMES = ["log_strength", "log_damping"], CROSS = { log_strength: 0, log_damping: -3 };
 const LIMITS = { log_strength: [-3, 4], log_damping: [-6, 0] };
