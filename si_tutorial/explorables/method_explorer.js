@@ -6,7 +6,8 @@ import { make, set } from "./kit/dom.js";
 import { key } from "./kit/key.js";
 import { method_words, scenario_name, scenario_words } from "./kit/methods.js";
 import { short } from "./kit/numbers.js";
-import { accuracies, banded, matrix, seen } from "./kit/results.js";
+import { matrix } from "./kit/matrix.js";
+import { accuracies, banded, seen } from "./kit/results.js";
 
 const NAMES = ["scenario", "method", "strength", "damping"];
 const COLORS = { "fine-tuning": "var(--si-red)", SI: "var(--si-blue)", joint: "var(--si-green)",

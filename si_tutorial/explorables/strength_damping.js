@@ -5,7 +5,8 @@ import { buttons, follow, reset, slider } from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
 import { make } from "./kit/dom.js";
 import { power_of_ten, range, short } from "./kit/numbers.js";
-import { banded, just_learned, matrix, seen } from "./kit/results.js";
+import { matrix } from "./kit/matrix.js";
+import { banded, just_learned, seen } from "./kit/results.js";
 
 const NAMES = ["log_strength", "log_damping"], CROSS = { log_strength: 0, log_damping: -3 };
 const LIMITS = { log_strength: [-3, 4], log_damping: [-6, 0] };

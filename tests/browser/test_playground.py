@@ -265,7 +265,7 @@ def test_every_method_runs_and_says_how_it_went(once, opened, look, method):
     in_order(figure, look)
 
 
-def test_the_tour_shows_too_weak_and_too_strong_and_leaves_the_target_to_the_reader(light, opened, look):
+def test_the_tour_shows_too_weak_and_too_strong_and_leaves_the_target(light, opened, look):
     figure = opened()
     for name, words, count in (("1 Learn", "Both copies have learned", [1, 1]),
                                ("2 Forget", "That is catastrophic forgetting.", [1, 1]),
@@ -317,7 +317,8 @@ def test_a_task_that_is_not_learned_yet_has_no_bar_and_says_so(once, opened, loo
         wide = row.locator(".si-track span").bounding_box()["width"]
         assert (wide > 0) == (row.locator(".si-number").inner_text() != "not yet")
     figure.get_by_role("button", name="Start again").click()
-    look.wait_for_function("() => document.querySelectorAll('.play-two .si-absent').length === 8")
+    look.wait_for_function(
+        "() => document.querySelectorAll('.play-two [data-absent]').length === 8")
 
 
 def test_the_line_below_the_methods_says_what_the_one_chosen_does(light, opened, look):

@@ -95,7 +95,7 @@ def test_a_step_of_the_tour_brings_its_pictures_into_view_and_moves_nothing(open
         figure.locator(".si-said", has_text="Task 1:").wait_for(timeout=60_000)
         at_rest(look)
         assert in_view(figure, "canvas, .play-two .play-name, .play-knows")
-        assert look.viewport_size["height"] < 600 or in_view(figure, ".play-tour, .play-two")
+        assert look.viewport_size["height"] < 600 or in_view(figure, ".play-way, .play-two")
         look.evaluate("document.querySelector('.si-said').textContent = ''")
     assert look.evaluate(MOVED) == []
     assert look.errors == []

@@ -1,6 +1,6 @@
 // The setting in a page's address, `#play=tasks:islands,c:1,…`: numbers and known words alone.
 
-import { follow } from "./controls.js";
+import { follow } from "./traits.js";
 
 const MARK = "#play=";
 

@@ -1,20 +1,9 @@
 // Controls: each is a real form element that shows one trait of the model and sets it.
 
 import { make, set } from "./dom.js";
+import { put } from "./traits.js";
 
-/** Sets a trait, on the page or in the kernel. */
-export function put(model, name, value) {
-  model.set(name, value);
-  model.save_changes();
-}
-
-/** Calls `update` now and whenever one of the traits changes; returns what ends that. */
-export function follow(model, names, update) {
-  const events = names.map((name) => `change:${name}`);
-  for (const event of events) model.on(event, update);
-  update();
-  return () => events.forEach((event) => model.off(event, update));
-}
+export { follow, put } from "./traits.js";
 
 /**
  * A slider with its name, a readout (`format(value)`) and marks: `[value, text]` pairs, buttons
@@ -123,7 +112,7 @@ export function bars(parent, rows,
     const share = (value) => 100 * Math.min(Math.max((value - min) / (max - min), 0), 1);
     for (const { key, mark, row, bar, line, zero, number } of cells) {
       const absent = values[key] === null;
-      row.classList.toggle("si-absent", absent);
+      row.toggleAttribute("data-absent", absent);
       const [from, to] = [share(0), share(values[key])].sort((a, b) => a - b);
       bar.style.left = `${from}%`;
       bar.style.width = `${to - from}%`;

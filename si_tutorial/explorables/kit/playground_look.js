@@ -63,7 +63,7 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .play-does { display: grid; }
 .si-fig.play .play-does span { grid-area: 1 / 1; }
 .si-fig.play .play-does [hidden] { display: block; visibility: hidden; }
-.si-fig.play .play-legend { display: flex; flex-wrap: wrap; gap: .1rem 1.4rem;
+.si-fig.play .play-legend { display: grid; gap: .1rem 1.4rem;
   font-size: .86rem; margin-bottom: .2rem; }
 .si-fig.play .play-legend i { display: inline-block; width: 2em; margin-right: .5em;
   vertical-align: middle; border-top: 3px dashed var(--play-color); }
@@ -83,6 +83,7 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
   .si-fig.play .si-said { min-height: 5.4em; }
   .si-fig.play .si-goal { min-height: 3.1em; }
   .si-fig.play .play-name { min-height: 1.25em; }
+  .si-fig.play .play-legend { grid-template-columns: auto 1fr; }
   .si-fig.play .play-top { justify-content: start;
     grid-template-columns: 9.5rem 9rem 7.5rem 5.5rem 6.5rem; }
   .si-fig.play .play-few { grid-template-columns: 9.5rem 7.5rem 6.5rem; }

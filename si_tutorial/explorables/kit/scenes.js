@@ -4,8 +4,8 @@ import { axes } from "./axes.js";
 import { bars } from "./controls.js";
 import { make, set } from "./dom.js";
 import { canvas, draw_map, draw_sheet } from "./maps.js";
+import { matrix } from "./matrix.js";
 import { range } from "./numbers.js";
-import { matrix } from "./results.js";
 import { account_view, network_view } from "./synapses.js";
 import { NAMES, TITLES, describe, knows, mean, measure, percent } from "./verdict.js";
 
