@@ -171,6 +171,8 @@ def test_a_module_or_parameter_itself_is_no_name():
         UniformImportance(net, protect=[net.head])
     with pytest.raises(TypeError, match=r"got a Parameter: write 'body\.0\.bias'"):
         UniformImportance(net, protect=[net.body[0].bias])
+    with pytest.raises(TypeError, match="got a [A-Za-z]+$"):  # the whole network has no name
+        UniformImportance(net, protect=[net])
 
 
 def test_in_a_wrapper_the_message_says_the_name_it_has_there():
