@@ -109,3 +109,58 @@ def test_the_slider_that_is_held_says_so(opened, look):
     assert [r.inner_text() for r in readouts.values()] == ["1, held here", "0.01"]
     figure.locator("input[name=log_damping]").fill("-3")
     assert [r.inner_text() for r in readouts.values()] == ["1", "0.001"]
+
+
+@ONCE
+def test_the_distance_asked_for_stands_in_the_picture_from_the_start(opened, look):
+    figure, _ = opened("two_bowls")
+    assert "2.5 apart" in drawn(figure)
+    figure.locator(".si-handle").first.press("Shift+ArrowRight")
+    assert "2.5 apart" not in drawn(figure)
+    words = figure.inner_text()
+    assert "valley" not in words and "minim" not in words
+
+
+@ONCE
+def test_a_number_has_one_name_in_drawing_and_bars(opened, look):
+    figure, _ = opened("square_of_mean")
+    batch = figure.locator("input[name=log_batch]")
+    for power in range(8):
+        batch.fill(str(power))
+        named = figure.locator("tr").evaluate_all("rows => rows.map((row) => row.children[0]"
+                                                  ".textContent + ' ' + row.children[2].textContent)")
+        assert len(named) == 2 and set(named) <= set(drawn(figure))
+
+
+@ONCE
+def test_the_account_begins_with_one_step_and_shows_the_next_one(opened, look):
+    figure, _ = opened("account_steps")
+    stacks = figure.locator(".si-panel svg .si-inside")
+    highest = """svg => Math.max(...[...svg.querySelectorAll("rect")].map((r) =>
+      r.getBoundingClientRect().height)) / svg.getBoundingClientRect().height"""
+    scale = [t for t in drawn(figure) if t.isdigit()]
+    before = stacks.evaluate("svg => [...svg.querySelectorAll('rect')].length")
+    assert stacks.evaluate(highest) > 0.3
+    figure.get_by_role("button", name="One step").press("Enter")
+    assert stacks.evaluate("svg => [...svg.querySelectorAll('rect')].length") == before + 2
+    figure.locator("input[name=steps]").press("End")
+    assert [t for t in drawn(figure) if t.isdigit()] == scale  # the axis stands still
+    figure.get_by_role("button", name="Start again").press("Enter")
+    assert figure.locator("input[name=steps]").input_value() == "1"
+
+
+@looks("wide", "phone")
+def test_a_flipbook_shows_the_pages_of_one_setting_side_by_side(opened, look):
+    figure, _ = opened("flipbook", beside="method", key=["little", "much"])
+    images = figure.locator("img")
+    assert images.count() == 2
+    boxes = [image.bounding_box() for image in images.all()]
+    assert boxes[0]["y"] == boxes[1]["y"] and boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
+    assert all(figure.get_by_text(name, exact=True).is_visible()
+               for name in ("SI", "EWC", "little", "much"))
+    assert figure.locator("input[data-name=method]").count() == 0
+    figure.locator("input[name=task]").press("End")
+    assert [image.get_attribute("alt") for image in images.all()] == [
+        f"four pixels made up for a test of {name}, task 3" for name in ("SI", "EWC")]
+    said = figure.locator(".si-said").inner_text()
+    assert "SI says about task 3" in said and "EWC says about task 3" in said
