@@ -88,3 +88,8 @@ def test_a_flipbook_draws_each_page_once_and_the_last_setting_turns_fastest():
 def test_a_flipbook_without_pages_says_what_it_needs(settings):
     with pytest.raises(ValueError, match=r"batch_size=\[10, 40\]"):
         flipbook(picture, question="?", **settings)
+
+
+def test_only_a_setting_can_lie_side_by_side():
+    with pytest.raises(ValueError, match="'measure' is none of the settings, method, task"):
+        flipbook(picture, question="?", beside="measure", method=["SI"], task=[1])

@@ -58,10 +58,10 @@ function strip(stage, color, kind) {
 
 const sentence = (batch, fisher, left) => (batch === 1
   ? "In a batch of one, mean and example are the same thing: nothing is lost."
-  : `Squared one by one and then averaged, the gradients give the Fisher information, `
-    + `${fisher.toFixed(2)}. Averaged over a batch of ${batch} first, they partly cancel. The square `
-    + `of that mean is ${left.toFixed(2)} on average: ${Math.round((100 * left) / fisher)} % of the `
-    + "Fisher information is left.");
+  : "Squared one by one and then averaged, the gradients give the Fisher information, "
+    + `${fisher.toFixed(2)}. Averaged over a batch of ${batch} first, they partly cancel. The `
+    + `square of that mean is ${left.toFixed(2)} on average: `
+    + `${Math.round((100 * left) / fisher)} % of the Fisher information is left.`);
 
 function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {

@@ -1,6 +1,8 @@
 // Names of places in a plot, each on the side where it covers the least.
 
-const SIDES = [[0, -1], [0, 1], [1, -1], [1, 1], [-1, -1], [-1, 1], [1, 0], [-1, 0]];
+const AROUND = [[0, -1], [0, 1], [1, -1], [1, 1], [-1, -1], [-1, 1], [1, 0], [-1, 0],
+                [0.4, -1], [0.4, 1], [-0.4, -1], [-0.4, 1]];
+const SIDES = [1, 1.7].flatMap((far) => AROUND.map(([sx, sy]) => [sx, sy, far]));
 const range = (n) => [...Array(n).keys()];
 const FAR = { grip: 9, ring: 14 };
 
@@ -23,22 +25,23 @@ export function labels(plot, lines, places = []) {
   const [right, top] = spot([x[1], y[1]]);
   return (at, words, { near = "grip", bold } = {}) => {
     if (at[0] < x[0] || at[0] > x[1] || at[1] < y[0] || at[1] > y[1]) return; // not to be seen
-    const long = (bold ? 7.7 : 7.1) * words.length, [px, py] = spot(at), r = FAR[near];
-    const tried = SIDES.map(([sx, sy]) => {
-      const dx = sx * (sy ? 0.7 * r : r + 5);
-      const dy = [-(sx ? 0.7 : 1) * r - 5, 5, (sx ? 0.7 : 1) * r + 15][sy + 1];
-      const x0 = px + dx - (long * (1 - sx)) / 2, y0 = py + dy - 12;
+    const long = (bold ? 7.7 : 7.1) * words.length, [px, py] = spot(at);
+    const tried = SIDES.map(([sx, sy, far]) => {
+      const r = far * FAR[near], corner = sx * sy ? 0.7 : 1, end = Math.abs(sx) === 1;
+      const dx = end ? sx * (sy ? 0.7 * r : r + 5) : sx * long;
+      const dy = [-corner * r - 5, 5, corner * r + 15][sy + 1];
+      const x0 = px + dx - long * (end ? (1 - sx) / 2 : 0.5), y0 = py + dy - 12;
       const box = { x0, y0, x1: x0 + long, y1: y0 + 16 };
       const covered = taken.filter(([a, b]) =>
         a > box.x0 - 3 && a < box.x1 + 3 && b > box.y0 - 2 && b < box.y1 + 2).length;
       const outside = box.x0 < left || box.x1 > right || box.y0 < top || box.y1 > bottom;
-      return { sx, dx, dy, box, cost: covered + (outside ? 1000 : 0) };
+      return { dx, dy, box, cost: covered + (outside ? 1000 : 0),
+               anchor: !end ? "middle" : sx < 0 ? "end" : "start" };
     });
     const best = tried.reduce((a, b) => (b.cost < a.cost ? b : a));
     for (const n of range(27)) {
       taken.push([best.box.x0 + (long * (n % 9)) / 8, best.box.y0 + 8 * Math.floor(n / 9)]);
     }
-    plot.text(at, words, { dx: best.dx, dy: best.dy, bold,
-                           anchor: ["end", "middle", "start"][best.sx + 1] });
+    plot.text(at, words, { dx: best.dx, dy: best.dy, anchor: best.anchor, bold });
   };
 }
