@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from si_tutorial.experiments import plots, protocols, report
+from si_tutorial.__main__ import main
+from si_tutorial.experiments import plots, protocols, report, store
 
 TINY = protocols.SPLIT.replace(tasks=2)
 
@@ -37,3 +38,24 @@ def test_what_is_tuned_is_shown_as_tuned_and_the_rest_while_it_is_little():
 @pytest.mark.parametrize("name", ["../../x", "a b", "c = 1, ξ = 0.1", "x/y\\z", "<b>"])
 def test_a_name_is_a_part_of_a_file_s_name_and_no_path(name):
     assert not set(plots._plain(name)) & set("/\\<>= ,")
+
+
+@pytest.mark.parametrize("name", [name for name in protocols.EXPERIMENTS if store.published(name)])
+def test_the_settings_of_a_published_store_have_names_of_their_own(name):
+    records = [record for record in store.published(name) if record["accuracy"]]
+    for scenario in {record["scenario"] for record in records}:
+        there = [record for record in records if record["scenario"] == scenario]
+        base = protocols.in_scenario(protocols.EXPERIMENTS[name][0], scenario)
+        found = [label for label, _ in plots._named(
+            report.by_setting(record for record in there if not record["held_out"]),
+            protocols.tuned(base, there))]
+        assert len(set(found)) == len(found) > 0
+        assert any(label.startswith("fine-tuning") for label in found)
+
+
+def test_a_published_store_is_drawn(tmp_path, capsys):
+    assert main(["plot", "permuted-mnist", "--to", str(tmp_path), "--format", "png"]) == 0
+    files = capsys.readouterr().out.splitlines()
+    assert {f"permuted-mnist-domain-{name}.png" for name in
+            ("seen", "runs", "matrix-fine-tuning", "matrix-SI")} == {
+        file.rpartition("/")[2] for file in files}
