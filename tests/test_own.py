@@ -12,7 +12,16 @@ import torch
 
 from si_tutorial.__main__ import main
 from si_tutorial.datasets import Dataset
-from si_tutorial.experiments import beforehand, crew, own, protocols, runner, runs, store
+from si_tutorial.experiments import (
+    beforehand,
+    command_line,
+    crew,
+    own,
+    protocols,
+    runner,
+    runs,
+    store,
+)
 from si_tutorial.experiments.checks import SettingsError
 from si_tutorial.experiments.settings import Run
 from si_tutorial.importance import UniformImportance
@@ -233,3 +242,18 @@ def test_every_measure_of_a_grid_is_tried_out_and_not_only_the_first(place):
     wrong = mine("L2").replace(tasks=9)
     with pytest.raises(SettingsError, match="six splits into 1 to 3 tasks"):
         beforehand.check([mine(), wrong])
+
+
+@pytest.mark.parametrize("first", "=+-@\t\r")
+def test_whatever_a_spreadsheet_would_compute_becomes_a_word(first):
+    assert command_line._no_formula(f"{first}A1") == f"'{first}A1"
+    assert command_line._no_formula(f"A1{first}") == f"A1{first}"
+    assert command_line._no_formula(-1.5) == -1.5
+
+
+def test_data_of_one_name_from_two_files_are_both_looked_at(place):
+    (place / "other.py").write_text("def six():\n    return None\n")
+    base = dataclasses.replace(protocols.SPLIT, file=own.file(Path("other.py")))
+    other = base.replace(**{**mine("L2").fields, "code": base.file.code})
+    with pytest.raises(SettingsError, match=r"six\(\) in .*other.py returns NoneType"):
+        beforehand.check([mine("L2"), other])
