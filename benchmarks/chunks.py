@@ -25,7 +25,7 @@ import torch
 from si_tutorial.experiments import store
 from si_tutorial.experiments.provenance import provenance
 
-TURNS, CHUNK = 21, 0.2  # by default: chunks of each kind, and the seconds that each should take
+TURNS, CHUNK = 15, 0.2  # by default: chunks of each kind, and the seconds that each should take
 FOUND = ("ratio", "low", "high", "turns", "calls", "seconds")
 
 

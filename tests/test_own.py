@@ -11,7 +11,17 @@ import pytest
 import torch
 
 from si_tutorial.__main__ import main
-from si_tutorial.experiments import beforehand, crew, own, protocols, runner, runs, store
+from si_tutorial.datasets import Dataset
+from si_tutorial.experiments import (
+    beforehand,
+    command_line,
+    crew,
+    own,
+    protocols,
+    runner,
+    runs,
+    store,
+)
 from si_tutorial.experiments.checks import SettingsError
 from si_tutorial.experiments.settings import Run
 from si_tutorial.importance import UniformImportance
@@ -203,3 +213,47 @@ def test_words_of_a_store_are_no_formula_of_a_spreadsheet(place, capsys):
     assert main(["export", "split-mnist", "--results", "results"]) == 0
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert row["machine"] == "'=HYPERLINK(1)" and row["strength"] == "0.5"
+
+
+IMAGES = torch.zeros(12, 1, 3, 3, dtype=torch.uint8)
+LABELS = torch.arange(6).repeat(2)
+
+
+@pytest.mark.parametrize(("part", "value", "said"), [
+    ("x_train", IMAGES.float(), "x_train of mine must be a uint8 tensor"),
+    ("x_test", IMAGES[:, 0], "x_test of mine must be a uint8 tensor of shape"),
+    ("x_train", IMAGES[:0], "x_train of mine must be"),
+    ("y_train", LABELS.int(), "y_train of mine must be an int64 tensor"),
+    ("y_test", LABELS[:5], "one label for each of the 12 images"),
+    ("y_train", LABELS + 1, "the labels of mine must be 0, 1, …"),
+    ("y_test", LABELS % 5, "images of each to train and to test on"),
+    ("x_test", IMAGES[..., :2], "the images of mine differ in shape")])
+def test_images_of_ones_own_that_no_network_could_learn_from_are_refused(part, value, said):
+    parts = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": LABELS}
+    own._check_images("mine", Dataset("mine", **parts, source="here", complete=True))
+    with pytest.raises(SettingsError, match=said):
+        own._check_images("mine", Dataset("mine", **parts | {part: value}, source="here",
+                                          complete=True))
+
+
+def test_every_measure_of_a_grid_is_tried_out_and_not_only_the_first(place):
+    with pytest.raises(SettingsError, match="Broken fails when it is tried out"):
+        beforehand.check([mine(), mine("Broken")])
+    wrong = mine("L2").replace(tasks=9)
+    with pytest.raises(SettingsError, match="six splits into 1 to 3 tasks"):
+        beforehand.check([mine(), wrong])
+
+
+@pytest.mark.parametrize("first", "=+-@\t\r")
+def test_whatever_a_spreadsheet_would_compute_becomes_a_word(first):
+    assert command_line._no_formula(f"{first}A1") == f"'{first}A1"
+    assert command_line._no_formula(f"A1{first}") == f"A1{first}"
+    assert command_line._no_formula(-1.5) == -1.5
+
+
+def test_data_of_one_name_from_two_files_are_both_looked_at(place):
+    (place / "other.py").write_text("def six():\n    return None\n")
+    base = dataclasses.replace(protocols.SPLIT, file=own.file(Path("other.py")))
+    other = base.replace(**{**mine("L2").fields, "code": base.file.code})
+    with pytest.raises(SettingsError, match=r"six\(\) in .*other.py returns NoneType"):
+        beforehand.check([mine("L2"), other])

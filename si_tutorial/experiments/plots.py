@@ -66,8 +66,8 @@ def _named(tested: dict[Run, list[dict]], tuned: dict[str, float]
                   and run == protocols.with_method(run, label, tuned[label])]
         shown = chosen or (runs if len(runs) <= FEW else [])
         for run in shown:
-            c, xi = run.method.strength, run.method.damping
-            several = [f"c = {c:g}", *([f"ξ = {xi:g}"] if xi is not None else [])]
+            settings = (("c", run.method.strength), ("ξ", run.method.damping))
+            several = [f"{name} = {value:g}" for name, value in settings if value is not None]
             yield ", ".join([label, *(several if len(shown) > 1 else [])]), tested[run]
 
 
