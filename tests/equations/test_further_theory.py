@@ -272,8 +272,10 @@ def test_preconditioned():
 
 
 @verifies("eq-fisher-curvature", r"""
-    F = - \Big\langle \sum_y p_\theta(y\,|\,x)\; \nabla_\theta^2 \log p_\theta(y\,|\,x)
-    \Big\rangle_x ,
+\begin{aligned}
+F &= - \frac1N \sum_{n=1}^N \; \mathbb{E}_{y \sim p(y \mid x_n, \theta)} \\
+&\quad \nabla_\theta^2 \log p(y \mid x_n, \theta) ,
+\end{aligned}
 """)
 def test_fisher_curvature():
     """A network with a hidden layer, every input and label, by two kinds of derivative."""
