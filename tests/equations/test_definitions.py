@@ -118,8 +118,8 @@ def fisher_information(function):
 
 @defines("eq-def-fisher-matrix", fisher.fisher_information, r"""
 \begin{aligned}
-F &= \frac1N \sum_{n=1}^N \; \mathbb{E}_{y \sim p(y \mid x_n, \theta)} \\
-&\quad \nabla_\theta \log p(y \mid x_n, \theta)\,
+&F = \frac1N \sum_{n=1}^N \; \mathbb{E}_{y \sim p(y \mid x_n, \theta)} \\
+&\; \nabla_\theta \log p(y \mid x_n, \theta)\,
 \big(\nabla_\theta \log p(y \mid x_n, \theta)\big)^\top ,
 \end{aligned}
 """)

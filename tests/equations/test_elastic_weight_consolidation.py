@@ -248,7 +248,7 @@ def enumerate_classes(z):
 &\begin{cases}
 \mathrm{diag}(p) - p\, p^\top & \text{one of } C \text{ classes,} \\
 \mathrm{diag}\bigl( p (1 - p) \bigr) & C \text{ answers, yes or no,} \\
-I & C \text{ numbers of variance } 1 .
+I & C \text{ numbers.}
 \end{cases}
 \end{aligned}""")
 @pytest.mark.parametrize("likelihood", ["categorical", "bernoulli", "gaussian"])

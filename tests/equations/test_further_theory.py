@@ -219,9 +219,10 @@ def mean_accounts(rate, columns, time=400.0):
 
 @verifies("eq-any-road", r"""
     \begin{aligned}
-    -\int_0^\infty \langle g\, \dot\theta^\top \rangle\, dt
-    &= -\sigma^2 \int_0^\infty H\, \Phi\, \dot\Phi\, dt \\
-    &= -\tfrac12\, \sigma^2 H \int_0^\infty \frac{d}{dt} \Phi^2\, dt = \tfrac12\, \sigma^2 H .
+    &-\int_0^\infty \langle g\, \dot\theta^\top \rangle\, dt \\
+&\quad = -\sigma^2 \int_0^\infty H\, \Phi\, \dot\Phi\, dt \\
+&\quad = -\tfrac12\, \sigma^2 H \int_0^\infty \frac{d}{dt} \Phi^2\, dt \\
+&\quad = \tfrac12\, \sigma^2 H .
     \end{aligned}
 """)
 def test_any_road():
