@@ -184,7 +184,8 @@ def check_line(args: argparse.Namespace) -> int:
         agrees = report.agrees(record, again, records)
         if not same and record["accuracy"]:
             low, high = report.elsewhere(record, records)
-            print(f"elsewhere the mean accuracy is expected from {low:.4f} to {min(high, 1):.4f}")
+            print(f"elsewhere the mean accuracy is expected from {max(low, 0):.4f} "
+                  f"to {min(high, 1):.4f}")
     except ValueError as why:
         print(why)
         return 1

@@ -103,8 +103,10 @@ def joint_loss(function):
 
 
 @defines("eq-def-fisher", fisher.fisher_information, r"""
-F_k = \frac1N \sum_{n=1}^N \; \mathbb{E}_{y \sim p(y \mid x_n, \theta)}
-\left( \frac{\partial \log p(y \mid x_n, \theta)}{\partial \theta_k} \right)^{\!2} ,
+\begin{aligned}
+F_k &= \frac1N \sum_{n=1}^N \; \mathbb{E}_{y \sim p(y \mid x_n, \theta)} \\
+&\quad \left( \frac{\partial \log p(y \mid x_n, \theta)}{\partial \theta_k} \right)^{\!2} ,
+\end{aligned}
 """)
 def fisher_information(function):
     found = function(NETWORK, [(X, None)])["weight"].numpy().ravel()
@@ -115,8 +117,11 @@ def fisher_information(function):
 
 
 @defines("eq-def-fisher-matrix", fisher.fisher_information, r"""
-F = \Big\langle \sum_y p_\theta(y\,|\,x)\; \nabla_\theta \log p_\theta(y\,|\,x)\,
-\big(\nabla_\theta \log p_\theta(y\,|\,x)\big)^\top \Big\rangle_x ,
+\begin{aligned}
+&F = \frac1N \sum_{n=1}^N \; \mathbb{E}_{y \sim p(y \mid x_n, \theta)} \\
+&\; \nabla_\theta \log p(y \mid x_n, \theta)\,
+\big(\nabla_\theta \log p(y \mid x_n, \theta)\big)^\top ,
+\end{aligned}
 """)
 def fisher_matrix(function):
     """The function gives the diagonal; beside it, Cov(e_y) ⊗ x xᵀ, which a softmax must have."""
@@ -125,15 +130,16 @@ def fisher_matrix(function):
                                                                 strict=True)], axis=0)
     found = function(NETWORK, [(X, None)])["weight"].numpy().ravel()
     np.testing.assert_allclose(np.diag(whole), found)
-    return ({r"p_\theta(y\,|\,x)": lambda x, y: P[x, y],
-             r"\nabla_\theta \log p_\theta(y\,|\,x)": lambda x, y: score(x, y)},
-            {r"\sum_y": Over("y", range(4)), r"\langle": Over("x", range(6), lambda: 1 / 6)},
-            {"F": whole})
+    return ({r"\nabla_\theta \log p(y \mid x_n, \theta)": score, "N": 6},
+            {r"\sum_{n=1}^N": Over("n", range(6)), r"\mathbb{E}_{y \sim p(y \mid x_n, \theta)}":
+             Over("y", range(4), weight=lambda n, y: P[n, y])}, {"F": whole})
 
 
 @defines("eq-def-ewc-loss", formulas.fisher_importance, r"""
-\tilde L^t(\theta) = L^t(\theta) + \frac{\lambda}{2} \sum_{s<t} \sum_k F_k^s\,
-(\theta_k - \theta_k^s)^2 .
+\begin{aligned}
+\tilde L^t(\theta) &= L^t(\theta) \\
+&\quad + \frac{\lambda}{2} \sum_{s<t} \sum_k F_k^s\, (\theta_k - \theta_k^s)^2 .
+\end{aligned}
 """)
 def ewc_loss(function):
     penalties = [formulas.penalty(function(OMEGA[s]**2), ANCHOR[s], THETA[0], strength=0.7)

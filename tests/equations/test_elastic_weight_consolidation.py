@@ -65,8 +65,10 @@ def test_the_log_posterior_is_the_loss():
 
 
 @verifies("eq-two-tasks-one-loss", r"""
--\frac{1}{N_B} \log p(\theta \mid D_A, D_B)
-= L^B(\theta) + \frac{N_A}{N_B}\, L^A(\theta) + \mathrm{const} .""")
+\begin{aligned}
+&-\frac{1}{N_B} \log p(\theta \mid D_A, D_B) \\
+&\quad = L^B(\theta) + \frac{N_A}{N_B}\, L^A(\theta) + \mathrm{const} .
+\end{aligned}""")
 def test_the_old_loss_counts_as_often_as_it_has_examples():
     (x_a, y_a), (x_b, y_b) = toy(0, size=5), toy(1, size=12)
     both = posterior(np.append(x_a, x_b), np.append(y_a, y_b), np.ones_like(GRID))
@@ -75,8 +77,10 @@ def test_the_old_loss_counts_as_often_as_it_has_examples():
 
 
 @verifies("eq-laplace", r"""
-L^A(\theta) \approx
-L^A(\theta^A) + \tfrac12\, (\theta - \theta^A)^\top H\, (\theta - \theta^A) .""")
+\begin{aligned}
+L^A(\theta) &\approx L^A(\theta^A) \\
+&\quad + \tfrac12\, (\theta - \theta^A)^\top H\, (\theta - \theta^A) .
+\end{aligned}""")
 def test_the_second_order_is_right_to_third_order():
     """At a minimum the error falls a thousandfold when the distance falls tenfold."""
     x, y = random(30, 2), torch.arange(30) % 2
@@ -99,9 +103,11 @@ def test_the_second_order_is_right_to_third_order():
 
 
 @verifies("eq-fisher-is-curvature", r"""
-\mathbb{E}_{y} \left( \frac{\partial \log p(y \mid x, \theta)}{\partial \theta_k} \right)^{\!2}
-= -\, \mathbb{E}_{y}\, \frac{\partial^2 \log p(y \mid x, \theta)}{\partial \theta_k^2} ,
-\qquad y \sim p(y \mid x, \theta) .""")
+\begin{aligned}
+&\mathbb{E}_{y} \left( \frac{\partial \log p(y \mid x, \theta)}{\partial \theta_k} \right)^{\!2} \\
+&\quad = -\, \mathbb{E}_{y}\, \frac{\partial^2 \log p(y \mid x, \theta)}{\partial \theta_k^2} , \\
+&y \sim p(y \mid x, \theta) .
+\end{aligned}""")
 def test_the_mean_square_of_the_slope_is_the_mean_curvature():
     """For a network that is linear in nothing, and at weights that are no minimum."""
     theta, x = random(24), random(1, 3, seed=1)
@@ -117,9 +123,11 @@ def test_the_mean_square_of_the_slope_is_the_mean_curvature():
 
 
 @verifies("eq-curvature-of-a-probability", r"""
+\begin{aligned}
 \frac{\partial^2 p}{\partial \theta_k^2}
-= p \left[ \left( \frac{\partial \log p}{\partial \theta_k} \right)^{\!2}
-+ \frac{\partial^2 \log p}{\partial \theta_k^2} \right] .""")
+&= p\, \Biggl[ \left( \frac{\partial \log p}{\partial \theta_k} \right)^{\!2} \\
+&\qquad + \frac{\partial^2 \log p}{\partial \theta_k^2} \Biggr] .
+\end{aligned}""")
 def test_the_curvature_of_a_probability_is_that_of_its_logarithm_and_a_square():
     """The step that makes the last equation plain: summed over the labels the left side is 0."""
     theta, x = random(24), random(1, 3, seed=1)
@@ -138,9 +146,11 @@ def test_the_curvature_of_a_probability_is_that_of_its_logarithm_and_a_square():
 
 
 @verifies("eq-contraction", r"""
+\begin{aligned}
 \sum_n \left( \frac{\partial \ell_n}{\partial W_{ij}} \right)^{\!2}
-= \sum_n (g_{ni})^2\, (x_{nj})^2 ,
-\qquad g_{ni} = \frac{\partial \ell_n}{\partial (W x_n)_i} ,""")
+&= \sum_n (g_{ni})^2\, (x_{nj})^2 , \\
+g_{ni} &= \frac{\partial \ell_n}{\partial (W x_n)_i} ,
+\end{aligned}""")
 def test_the_squares_of_a_layer_are_one_matrix_product():
     x, weight, y = random(6, 3), random(4, 3, seed=1), torch.tensor([0, 1, 2, 3, 0, 1])
 
@@ -161,8 +171,9 @@ def test_the_squares_of_a_layer_are_one_matrix_product():
 
 @verifies("eq-sum-of-parabolas", r"""
 \begin{aligned}
-\sum_s F^s\, (\theta - \theta^s)^2 &= A\, (\theta - b)^2 + \mathrm{const}, \\
-A = \sum_s F^s , \quad b &= \frac1A \sum_s F^s\, \theta^s .
+&\sum_s F^s\, (\theta - \theta^s)^2 \\
+&\quad = A\, (\theta - b)^2 + \mathrm{const}, \\
+&A = \sum_s F^s , \quad b = \frac1A \sum_s F^s\, \theta^s .
 \end{aligned}""")
 def test_parabolas_add_up_to_a_parabola():
     make = np.random.default_rng(0)
@@ -179,8 +190,11 @@ def test_parabolas_add_up_to_a_parabola():
 
 
 @verifies("eq-batch-mean-square", r"""
-\mathbb{E} \Bigl( \frac1B \sum_{n=1}^B g_n \Bigr)^{\!2}
-= \frac1B\, \mathbb{E}\, g^2 + \Bigl( 1 - \frac1B \Bigr) \bigl( \mathbb{E}\, g \bigr)^2 .""")
+\begin{aligned}
+&\mathbb{E} \Bigl( \frac1B \sum_{n=1}^B g_n \Bigr)^{\!2} \\
+&\quad = \frac1B\, \mathbb{E}\, g^2
++ \Bigl( 1 - \frac1B \Bigr) \bigl( \mathbb{E}\, g \bigr)^2 .
+\end{aligned}""")
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 def test_what_the_square_of_a_batch_mean_is(size):
     """Over all batches that can be drawn, enumerated."""
@@ -228,13 +242,13 @@ def enumerate_classes(z):
 
 @verifies("eq-fisher-of-outputs", r"""
 \begin{aligned}
-&\mathbb{E}_{y} \left( \frac{\partial \log p(y \mid x, \theta)}{\partial \theta_k} \right)^{\!2}
-= j_k^\top \,\mathrm{Cov}(y)\, j_k , \\
-&\mathrm{Cov}(y) =
-\begin{cases}
+&\mathbb{E}_{y} \left( \frac{\partial \log p(y \mid x, \theta)}{\partial \theta_k} \right)^{\!2} \\
+&\quad = j_k^\top \,\mathrm{Cov}(y)\, j_k , \\
+&\mathrm{Cov}(y) = \\
+&\begin{cases}
 \mathrm{diag}(p) - p\, p^\top & \text{one of } C \text{ classes,} \\
 \mathrm{diag}\bigl( p (1 - p) \bigr) & C \text{ answers, yes or no,} \\
-I & C \text{ numbers of variance } 1 .
+I & C \text{ numbers.}
 \end{cases}
 \end{aligned}""")
 @pytest.mark.parametrize("likelihood", ["categorical", "bernoulli", "gaussian"])

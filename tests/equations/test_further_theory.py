@@ -219,9 +219,10 @@ def mean_accounts(rate, columns, time=400.0):
 
 @verifies("eq-any-road", r"""
     \begin{aligned}
-    -\int_0^\infty \langle g\, \dot\theta^\top \rangle\, dt
-    &= -\sigma^2 \int_0^\infty H\, \Phi\, \dot\Phi\, dt \\
-    &= -\tfrac12\, \sigma^2 H \int_0^\infty \frac{d}{dt} \Phi^2\, dt = \tfrac12\, \sigma^2 H .
+    &-\int_0^\infty \langle g\, \dot\theta^\top \rangle\, dt \\
+&\quad = -\sigma^2 \int_0^\infty H\, \Phi\, \dot\Phi\, dt \\
+&\quad = -\tfrac12\, \sigma^2 H \int_0^\infty \frac{d}{dt} \Phi^2\, dt \\
+&\quad = \tfrac12\, \sigma^2 H .
     \end{aligned}
 """)
 def test_any_road():
@@ -272,8 +273,10 @@ def test_preconditioned():
 
 
 @verifies("eq-fisher-curvature", r"""
-    F = - \Big\langle \sum_y p_\theta(y\,|\,x)\; \nabla_\theta^2 \log p_\theta(y\,|\,x)
-    \Big\rangle_x ,
+\begin{aligned}
+F &= - \frac1N \sum_{n=1}^N \; \mathbb{E}_{y \sim p(y \mid x_n, \theta)} \\
+&\quad \nabla_\theta^2 \log p(y \mid x_n, \theta) ,
+\end{aligned}
 """)
 def test_fisher_curvature():
     """A network with a hidden layer, every input and label, by two kinds of derivative."""

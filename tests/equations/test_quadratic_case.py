@@ -470,3 +470,4 @@ def test_momentum_limit(beta, inside, beyond):
         limit = formulas.momentum_limit(beta, **form)
         assert radius(inside * limit, **form) < 1 < radius(beyond * limit, **form)
     assert abs(1 - inside * 2) < 1 < abs(1 - beyond * 2)       # without momentum, θ ← (1 − ηh) θ
+    assert formulas.momentum_limit() == 2
