@@ -70,7 +70,7 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 .si-fig svg .si-handle:focus-visible .si-halo { stroke: var(--si-text); stroke-width: 2.5; }
 .si-fig :is(input, button, summary):focus-visible { outline: 3px solid var(--si-blue);
   outline-offset: 2px; }
-.si-fig input[type=range]:focus-visible { outline-offset: -1px; } /* clear of words above */
+.si-fig input[type=range]:focus-visible { outline-offset: -2px; } /* clear of words above */
 .si-fig :is(.si-slider, .si-slider > label) { display: block; margin: 0; }
 .si-fig .si-row { display: flex; justify-content: space-between; gap: 1rem; }
 .si-fig .si-row output { font-variant-numeric: tabular-nums; font-weight: 600;
