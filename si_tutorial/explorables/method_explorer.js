@@ -3,9 +3,8 @@
 import { frame } from "./kit/look.js";
 import { buttons, choice, follow, reset } from "./kit/controls.js";
 import { make, set } from "./kit/dom.js";
-import { key } from "./kit/key.js";
 import { method_words, scenario_name, scenario_words } from "./kit/methods.js";
-import { short } from "./kit/numbers.js";
+import { short } from "./kit/short.js";
 import { accuracies, banded, matrix, seen } from "./kit/results.js";
 
 const NAMES = ["scenario", "method", "strength", "damping"];
@@ -60,7 +59,8 @@ export function chosen(runs, wanted) {
 /** Room for the largest of several things: `fill(box, thing)` lays each out, unseen. */
 function spare(parent, things, fill) {
   const box = make(parent, "div", { class: "si-spare" });
-  for (const text of unique(things.map((thing) => JSON.stringify(thing)))) {
+  const texts = unique(things.map((thing) => JSON.stringify(thing)));
+  for (const text of texts.length > 1 ? texts : []) {
     fill(make(box, "div", { class: "si-ghost", "aria-hidden": "true" }), JSON.parse(text));
   }
   return make(box, "div");
@@ -104,21 +104,20 @@ function curves(panel, tasks, rows) {
     xLabel: "tasks learned", yLabel: "mean accuracy on the tasks so far",
     xTicks: Array.from({ length: Math.ceil(tasks / step) },
       (_, i) => [i * step + 1, String(i * step + 1)]) });
-  const lines = key(plot.svg);
   return (scenario, run, words) => {
     const others = YARDSTICKS.filter((method) => method !== run.method)
       .map((method) => scenario.filter((r) => r.method === method)).filter((own) => own.length)
       .map(best);
-    plot.fit(Math.min(...scenario.flatMap((r) => r.low)));
-    const trace = (r) => seen(r.accuracy).map((a, i) => [i + 1, a, r.low[i], r.high[i]]);
+    plot.fit(Math.min(...scenario.flatMap((r) => [...seen(r.accuracy), ...r.low])));
+    const trace = (r) => seen(r.accuracy).map((a, i) => [i + 1, a, r.low[i] ?? a, r.high[i] ?? a]);
     for (const other of others) {
       plot.line(trace(other), { stroke: look(other.method).color, "stroke-width": 2 });
     }
     const own = look(run.method);
     banded(plot, trace(run), own.color, own);
     const spread = run.seeds > 1 ? ` (band: range of ${seeds(run)})` : " (one seed)";
-    lines([{ label: name_of(run) + spread, ...own },
-           ...others.map((other) => ({ label: name_of(other), ...look(other.method) }))]);
+    plot.key([{ label: name_of(run) + spread, ...own },
+              ...others.map((other) => ({ label: name_of(other), ...look(other.method) }))]);
     plot.describe(words);
   };
 }

@@ -3,7 +3,6 @@
 import { frame } from "./kit/look.js";
 import { bars, buttons, choice, follow, reset, slider } from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
-import { key } from "./kit/key.js";
 import { normal, range, short } from "./kit/numbers.js";
 
 const SLOPE = 0.2, FISHER = 1 + SLOPE ** 2; // ḡ, and the mean of single examples' squares
@@ -55,7 +54,7 @@ function account(stage) {
   const below = axes(stage, { x, y: [0, 1], height: 262, margin: [38, 60, 8, 24], grid: true,
                               xLabel: "steps →",
                               yLabel: "the account: their sum (true, in the end: 1)" });
-  key(below.svg)([{ label: "claimed", color: CLAIM }, { label: "true", color: TRUE }]);
+  below.key([{ label: "claimed", color: CLAIM }, { label: "true", color: TRUE }]);
   return (credits, words) => {
     const high = room(...credits), low = Math.min(...credits) < 0
       ? -room(...credits.map((credit) => -credit)) : 0;

@@ -10,7 +10,7 @@ from si_tutorial.explorables.published import summaries
 
 ONCE, BOTH = looks("wide"), looks("wide", "phone")
 PUBLISHED = {"split-mnist": protocols.SPLIT, "permuted-mnist-small": protocols.SMALL}
-PLACES = """f => [f.offsetHeight, ...[...f.querySelectorAll("svg, table, tr, .si-said, .si-spare")]
+PLACES = """f => [f.offsetHeight, ...[...f.querySelectorAll("svg:not(.si-inside), table, tr, .si-said, .si-spare")]
   .flatMap((n) => { const box = n.getBoundingClientRect();
                     return [Math.round(box.top - f.getBoundingClientRect().top),
                             Math.round(box.height)]; })]"""

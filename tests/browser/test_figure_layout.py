@@ -20,7 +20,7 @@ LAYOUT = """(figure) => {
   const top = figure.getBoundingClientRect();
   return [...figure.querySelectorAll(".si-fig, .si-fig *:not(svg, svg *, style)")]
     .filter((node) => node.getClientRects().length && !node.parentNode.closest(
-      ".si-said, .si-goal, .si-track, .si-row, .si-more .si-options"))
+      ".si-said, .si-goal, .si-track, .si-row, .si-more .si-options, .si-spare"))
     .map((node) => {
       const box = node.getBoundingClientRect();
       const place = [box.x - top.x, box.y - top.y, box.width, box.height];
