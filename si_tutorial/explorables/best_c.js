@@ -52,12 +52,12 @@ function picture(stage, model) {
     plot.cross(both, { stroke: JOINT, "stroke-width": 4 });
     plot.dot([0, 0], { r: 8, fill: FIRST });
     plot.ring(here);
-    const taken = [...ends, ...along([0, 0], here), ...round(plot, shift, 10),
+    const taken = [...along([0, 0], here), ...round(plot, shift, 10),
                    ...round(plot, [0, 0], 9), ...round(plot, here, 14), ...round(plot, both, 7)];
     for (const [at, name] of [[[0, 0], "task 1"], [shift, "task 2"], [both, "best for both"],
                               [here, "end"]]) {
       if (name === "end" && (near(here, shift) || near(here, [0, 0]) || near(here, both))) continue;
-      const spot = free(plot, at, name, taken);
+      const spot = free(plot, at, name, taken, ends);
       plot.text(at, name, { ...spot, bold: name === "end" });
       taken.push(...spot.box);
     }

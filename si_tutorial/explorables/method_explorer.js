@@ -18,7 +18,7 @@ const STYLE = `
 .si-fig .si-spare { display: grid; } .si-fig .si-spare > * { grid-area: 1 / 1; }
 .si-fig .si-spare > .si-ghost { visibility: hidden; }
 .si-fig .si-under { display: grid; gap: .6rem; align-content: start; }
-.si-fig tr.si-chosen { background: var(--si-faint) !important; }
+.si-fig tr[aria-current] { background: var(--si-faint) !important; }
 .si-fig .si-ends .si-track { overflow: visible; height: 2px; background: var(--si-line); }
 .si-fig .si-ends .si-track span { top: -6px; bottom: -6px; width: 14px; margin-left: -7px;
   border-radius: 50%; }
@@ -95,7 +95,8 @@ function options(parent, model, name, { label, all, words = words_of }) {
   };
 }
 
-const name_of = (run) => `${run.method === "joint" ? "joint training" : run.method}`;
+const name_of = ({ method }) => (method === "joint" ? "joint training"
+  : method.length > 30 ? `${method.slice(0, 29)}…` : method);
 const seeds = (run) => `${run.seeds} seed${run.seeds === 1 ? "" : "s"}`;
 
 function curves(panel, tasks, rows) {
@@ -115,8 +116,8 @@ function curves(panel, tasks, rows) {
     }
     const own = look(run.method);
     banded(plot, trace(run), own.color, own);
-    const spread = run.seeds > 1 ? ` (band: range of ${seeds(run)})` : " (one seed)";
-    plot.key([{ label: name_of(run) + spread, ...own },
+    const spread = run.seeds > 1 ? `(band: range of ${seeds(run)})` : "(one seed)";
+    plot.key([{ label: name_of(run), ...own }, { label: spread, color: "none" },
               ...others.map((other) => ({ label: name_of(other), ...look(other.method) }))]);
     plot.describe(words);
   };
@@ -149,7 +150,7 @@ function ends(panel, methods) {
     for (const { method, row, dot, number } of rows) {
       const own = scenario.filter((r) => r.method === method), mine = method === run.method;
       const value = own.length ? end(mine ? run : best(own)) : null;
-      row.classList.toggle("si-chosen", mine);
+      set(row, { "aria-current": mine && "true" });
       number.textContent = value === null ? "–" : `${value.toFixed(1)} %`;
       set(dot, { hidden: value === null });
       dot.style.left = `${Math.max(0, (100 * ((value ?? low) - low)) / (100 - low))}%`;
@@ -235,7 +236,7 @@ function render({ model, el }) {
   const told = line(choose, runs.map((run) => explanation(run, several)));
   const draw = matrix(stage);
   const yardsticks = of("method").filter((method) => YARDSTICKS.includes(method)).length;
-  const plot = curves(panel, Math.max(...runs.map((run) => run.accuracy.length)), yardsticks + 1);
+  const plot = curves(panel, Math.max(...runs.map((run) => run.accuracy.length)), yardsticks + 2);
   const table = ends(panel, of("method"));
   reset(buttons(panel), model, NAMES, () => check(null));
   return follow(model, [...NAMES, "runs"], () => {

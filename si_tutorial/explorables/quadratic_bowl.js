@@ -57,11 +57,11 @@ function picture(stage, model) {
                                               "stroke-dasharray": "1 5" }));
     plot.line(path, { stroke: "var(--si-green)", "stroke-width": 3 });
     plot.cross([0, 0]);
-    const taken = [...path, ...legs.flatMap((leg) => along(...leg)), ...round(plot, d, 11),
+    const taken = [...legs.flatMap((leg) => along(...leg)), ...round(plot, d, 11),
                    ...round(plot, [0, 0], 7)];
     const [x, y] = d, words_at = [[d, "start"], [[x / 2, 0], to_go(x)], [[x, y / 2], to_go(y)]];
     for (const [at, name] of words_at) {
-      const spot = free(plot, at, name, taken);
+      const spot = free(plot, at, name, taken, path);
       plot.text(at, name, spot);
       taken.push(...spot.box);
     }
