@@ -31,8 +31,8 @@ export function free(plot, at, words, taken, line) {
     const covered = (points) => points.filter(([a, b]) => plot.X(a) > from - 4
       && plot.X(a) < from + long + 4 && plot.Y(b) > y + dy - 15 && plot.Y(b) < y + dy + 5).length;
     const unit = plot.X(1) - plot.X(0);
-    const box = range(30).map((i) => [at[0] + (from - x + (long * (i % 10)) / 9) / unit,
-                                      at[1] - (dy - 6 * Math.floor(i / 10)) / unit]);
+    const box = range(90).map((i) => [at[0] + (from - x + (long * (i % 30)) / 29) / unit,
+                                      at[1] - (dy - 6 * Math.floor(i / 30)) / unit]);
     return { dx, dy, anchor, box, cost: covered(taken) + 50 * covered(line)
              + (within ? 0 : 9000) };
   });
