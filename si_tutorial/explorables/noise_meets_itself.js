@@ -114,8 +114,8 @@ function reason(beta1, partner, red) {
   const share = `${Math.round(100 * (1 - beta1))}\u00a0%`;
   const where = [beta1 > 0 && `${share} of the step comes from this batch`,
                  partner === "next" && "half of the gradient"].filter(Boolean);
-  return `${beta1 > 0 ? `Only ${where.join(", and ")}` : "Only half of the gradient comes from this "
-    + "batch"}: there noise meets itself. Other batches’ noise is as often of the other sign`
+  return `Only ${beta1 > 0 ? where.join(", and ") : "half of the gradient comes from this batch"}`
+    + `: there noise meets itself. Other batches’ noise is as often of the other sign`
     + (red ? ": hence red bars." : ".");
 }
 
@@ -162,7 +162,8 @@ function render({ model, el }) {
     fill({ claimed, true: truth }, room(claimed / truth) * truth);
     say(words);
     check(partner === "same" && beta1 === 0 && Math.abs(noise - 0.5) < 0.06);
-    draw(credits, `Two lines over ${STEPS} steps: the account that is claimed, and the true one. ${words}`);
+    draw(credits, `Two lines over ${STEPS} steps: the account that is claimed, and the true one. `
+      + words);
     plot(Math.log2(batch), beta1, partner, share);
   });
 }

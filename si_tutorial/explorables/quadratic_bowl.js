@@ -32,7 +32,7 @@ const controls = (panel, fold, model) => [
     label: "tilt of the steep axis", min: 0, max: 90, step: 1, format: degrees,
     marks: [[0, "none"], [45, "45°"], [90, "90°"]] }),
   slider(fold, model, "curvature", {
-    label: "curvature in the steep direction (across it: 1)", min: 1, max: 20, step: 0.5 }),
+    label: "curvature in the steep direction", min: 1, max: 20, step: 0.5 }),
   slider(panel, model, "log_damping", {
     label: "damping ξ", min: -4, max: 1, step: 0.25, format: (value) => short(10 ** value, 2),
     marks: [[-3, "0.001"], [0, "1"]] }),

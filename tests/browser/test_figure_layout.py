@@ -179,6 +179,7 @@ def test_a_dragged_point_has_no_frame_round_it_and_a_focused_one_has_a_ring(open
     handle = figure.locator(".si-handle")
     seen = """h => [getComputedStyle(h).outlineColor, getComputedStyle(h).outlineStyle,
                     getComputedStyle(h.querySelector(".si-halo")).stroke]"""
+    handle.scroll_into_view_if_needed()
     grip = handle.locator(".si-grip").bounding_box()
     look.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
     look.mouse.down()

@@ -78,7 +78,7 @@ export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26
     return set(node, { x, y: below ? Math.min(y, height - 4)
       : Math.min(Math.max(y, top + size), top + h - 5) });
   };
-  /** Which line is which, in the margin above the frame: `{ label, color, dashed }`, from y = 34. */
+  /** Which line is which, in the margin above the frame: `{ label, color, dashed }` each. */
   plot.key = (items) => {
     names.replaceChildren();
     items.forEach(({ label, color, dashed }, i) => {
