@@ -36,7 +36,7 @@ def looks(*names):
 TARGETS = {
     "account_steps": [("input[name=rate]", "Home ArrowRight"),
                       ("button:text('To the end')", "Enter")],
-    "best_c": [("input[name=angle1]", "Home ArrowRight*27"), ("input[name=flat1]", "Home"),
+    "best_c": [("button:text('Turn task 1')", "Enter"), ("input[name=flat1]", "Home"),
                ("input[name=log_strength]", "Home ArrowRight*40")],
     "draw_a_path": [(f".si-handle >> nth={i}", "Shift+ArrowDown*6") for i in range(3)],
     "flipbook": [("input[data-name=method]", "ArrowRight"), ("input[name=task]", "End")],

@@ -102,14 +102,18 @@ def test_a_module_takes_what_it_imports_along(tmp_path):
                                      "  export const top = 'from \"./no.js\"';\n")
     text = bundle(tmp_path / "top.js")
     assert "remark" not in text and "two lines" not in text
-    first, second, last = text.splitlines()
-    assert last == "export const top = 'from \"./no.js\"';"  # a string is no import
-    address = re.fullmatch(r'import \{ high \} from "data:text/javascript,(.*)";', first)[1]
-    inner = unquote(address)
-    assert inner.endswith('export const high = [low, "⟂"];\n')
-    low = re.search(r'from "data:text/javascript,(.*)";', inner)[1]
-    assert unquote(low) == (tmp_path / "kit/low.js").read_text()
-    assert low in second  # one address, so one module
+    assert text.endswith("export const top = 'from \"./no.js\"';")  # a string is no import
+    high, low = re.findall(r"""(?:import|export) .*? from 'data:text/javascript,(.*?)';""", text)
+    assert unquote(low) == (tmp_path / "kit/low.js").read_text().rstrip("\n")
+    assert f"data:text/javascript,{low}" in unquote(high)  # one address, so one module
+    assert unquote(high).endswith('export const high = [low, "⟂"];')
+
+
+def test_a_line_break_stays_where_it_ends_a_remark_or_words(tmp_path):
+    lines = ["const a = 1; // one;", "const b = `two", "words`;", "f(a,", "b);", "x = a", "+ b;"]
+    (tmp_path / "a.js").write_text("\n".join(lines))
+    assert bundle(tmp_path / "a.js") == (
+        "const a = 1; // one;\nconst b = `two\nwords`;f(a,b);x = a\n+ b;")
 
 
 def test_a_circle_of_modules_is_refused_with_its_names(tmp_path):

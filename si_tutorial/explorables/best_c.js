@@ -1,9 +1,10 @@
 // From one minimum to the other: where the second task ends for every strength of the springs.
 
 import { frame } from "./kit/look.js";
-import { bars, buttons, follow, reset, slider, toggle } from "./kit/controls.js";
+import { bars, button, buttons, follow, put, reset, slider, toggle } from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
 import { make } from "./kit/dom.js";
+import { along, free, round } from "./kit/room.js";
 import { plane } from "./kit/plane.js";
 import { add, minus, range, rotated, short, solve, times } from "./kit/numbers.js";
 import { best_strength, forgetting, joint_loss, second_displacement } from "./kit/quadratic.js";
@@ -40,23 +41,26 @@ function picture(stage, model) {
   return ({ first, second, shift, c, end }, words) => {
     const here = end(c), known = [[first[0][0], 0], [0, first[1][1]]];
     const both = solve(first.map((row, i) => add(row, second[i])), times(second, shift));
-    const far = (a, b) => Math.hypot(...minus(a, b)) > 0.4;
+    const near = (a, b) => Math.hypot(...minus(a, b)) < 0.2;
+    const ends = [shift, ...POWERS.map((p) => end(10 ** p)), [0, 0]];
     plot.clear();
     plot.bowl(first, [0.15, 0.6, 1.35], { color: FIRST });
     plot.bowl(second, [0.15, 0.6, 1.35], { at: shift, color: SECOND });
     plot.bowl(known, [0.6], { color: FIRST, "stroke-width": 2, "stroke-dasharray": "2 5" });
-    plot.line([shift, ...POWERS.map((p) => end(10 ** p)), [0, 0]],
-              { stroke: "var(--si-text)", "stroke-width": 2 });
+    plot.line(ends, { stroke: "var(--si-text)", "stroke-width": 2 });
     plot.spring([0, 0], here, { stroke: FIRST, "stroke-width": 2.2 });
     plot.cross(both, { stroke: JOINT, "stroke-width": 4 });
     plot.dot([0, 0], { r: 8, fill: FIRST });
     plot.ring(here);
-    plot.text([0, 0], "task 1", { dy: shift[1] < 0 ? -14 : 25 });
-    plot.name(shift, "task 2");
-    if (far(here, shift) && far(here, [0, 0])) {
-      plot.text(here, "end", { dx: 19, dy: 5, anchor: "start", bold: true });
+    const taken = [...along([0, 0], here), ...round(plot, shift, 10),
+                   ...round(plot, [0, 0], 9), ...round(plot, here, 14), ...round(plot, both, 7)];
+    for (const [at, name] of [[[0, 0], "task 1"], [shift, "task 2"], [both, "best for both"],
+                              [here, "end"]]) {
+      if (name === "end" && (near(here, shift) || near(here, [0, 0]) || near(here, both))) continue;
+      const spot = free(plot, at, name, taken, ends);
+      plot.text(at, name, { ...spot, bold: name === "end" });
+      taken.push(...spot.box);
     }
-    if (far(both, here)) plot.text(both, "best for both", { dx: -10, dy: 5, anchor: "end" });
     place(shift);
     plot.describe(words);
   };
@@ -86,20 +90,35 @@ function curves(panel) {
   };
 }
 
-/** The shapes of both bowls, folded away. */
+const format = (value) => value.toFixed(1);
+
+/** Task 1's valley: a button that turns it, and how flat its floor is. */
+function valley(panel, model) {
+  button(buttons(panel), "Turn task 1’s valley towards task 2", () => {
+    const [x, y] = [model.get("shift_x"), model.get("shift_y")];
+    const across = 90 + (180 * Math.atan2(y, x)) / Math.PI; // the walls stand across the valley
+    put(model, "angle1", (5 * Math.round(across / 5) + 360) % 180);
+  });
+  return slider(panel, model, "flat1", { label: "steepness of its valley floor", min: 0, max: 1,
+    step: 0.1, format, marks: [[0, "level"]] });
+}
+
+/** The rest of the shapes of both bowls, folded away. */
 function shapes(more, model) {
   const fold = make(more, "details");
-  make(fold, "summary", {}, "Change the bowls");
+  make(fold, "summary", {}, "More on both valleys");
   const place = make(fold, "div", { class: "si-more" });
-  const both = (name, words, options) => [1, 2].map((t) =>
-    slider(place, model, `${name}${t}`, { label: `task ${t}: ${words}`, ...options(t) }));
-  const format = (value) => value.toFixed(1);
+  const knob = (name, label, options) => slider(place, model, name, { label, ...options });
+  const angle = { min: 0, max: 180, step: 5, format: (value) => `${value}°`,
+                  marks: [[45, "45°"], [90, "90°"], [135, "135°"]] };
+  const steep = { min: 1, max: 8, step: 0.5, format };
   return [
-    ...both("angle", "steep direction", () => ({ min: 0, max: 180, step: 5,
-      format: (value) => `${value}°`, marks: [[45, "45°"], [90, "90°"], [135, "135°"]] })),
-    ...both("steep", "curvature along it", () => ({ min: 1, max: 8, step: 0.5, format })),
-    ...both("flat", "curvature across it",
-            (t) => ({ min: t === 1 ? 0 : 0.2, max: 1, step: 0.1, format }))];
+    knob("angle1", "task 1: direction in which its walls rise", angle),
+    knob("angle2", "task 2: direction in which its walls rise", angle),
+    knob("steep1", "task 1: steepness of its walls", steep),
+    knob("steep2", "task 2: steepness of its walls", steep),
+    knob("flat2", "task 2: steepness of its valley floor", { min: 0.2, max: 1, step: 0.1, format }),
+  ];
 }
 
 function sentence({ c, none, lost, worse, best }) {
@@ -116,8 +135,8 @@ function sentence({ c, none, lost, worse, best }) {
 function render({ model, el }) {
   const { stage, panel, more, say, check } = frame(el, {
     name: "best_c", lines: 7,
-    question: "Springs hold the weights at task 1 while task 2 pulls. How strong should they be?",
-    goal: "Change the bowls until springs make task 1 forget more than no springs at all.",
+    question: "Springs hold the weights at task 1 while task 2 pulls. Can springs do harm?",
+    goal: "Shape task 1’s valley until springs make task 1 forget more than no springs at all.",
   });
   const draw = picture(stage, model);
   const shown = [slider(panel, model, "log_strength", { label: "strength c", min: -2, max: 2,
@@ -128,6 +147,7 @@ function render({ model, el }) {
     { key: "forgetting", label: "task 1, springs", color: FIRST },
     { key: "joint", label: "both tasks", color: JOINT }],
     { caption: "losses after the second task", wide: "52%" });
+  shown.push(valley(panel, model));
   const plot = curves(panel);
   shown.push(toggle(panel, model, "diagonal", { label: "weights do not interact" }),
              ...shapes(more, model));

@@ -8,6 +8,7 @@ import { gradient, loss } from "./kit/quadratic.js";
 
 const START = [-1.9, -0.3], END = [1.2, 0.5], OPTIMUM = [1.5, 0.7];
 const CORNERS = [1, 2, 3].map((i) => [`x${i}`, `y${i}`]), NAMES = ["coupling", ...CORNERS.flat()];
+const SCALES = [15, 30, 60, 120]; // few, and zero at the same place in each
 const COLORS = ["var(--si-blue)", "var(--si-orange)"];
 const between = (share) => [0, 1].map((k) => START[k] + share * (END[k] - START[k]));
 const SHAPES = {
@@ -27,11 +28,35 @@ export function path_shares(corners, hessian, optimum) {
   return total;
 }
 
+/** The parts of the area on either side of the straight way, each a polygon. */
+function lobes(corners) {
+  const chord = minus(corners.at(-1), corners[0]);
+  const side = (at) => {
+    const [x, y] = minus(at, corners[0]);
+    return chord[0] * y - chord[1] * x;
+  };
+  const parts = [[corners[0]]];
+  for (const i of range(corners.length - 1)) {
+    const [a, b] = [corners[i], corners[i + 1]], [p, q] = [side(a), side(b)];
+    if (p * q < 0) {
+      const cut = [0, 1].map((k) => a[k] + ((b[k] - a[k]) * p) / (p - q));
+      parts.at(-1).push(cut);
+      parts.push([cut]);
+    }
+    parts.at(-1).push(b);
+  }
+  return parts;
+}
+
 /** The area to the left of the straight way back to the start, by the shoelace formula. */
 export const enclosed_area = (corners) => corners.reduce((sum, [x, y], i) => {
   const [nextX, nextY] = corners[(i + 1) % corners.length];
   return sum + (x * nextY - nextX * y) / 2;
 }, 0);
+
+const middle = (corners) => [0, 1].map((k) =>
+  corners.reduce((sum, at) => sum + at[k], 0) / corners.length);
+const SIGNS = { "+": "var(--si-green)", "−": "var(--si-red)" };
 
 function picture(stage, model) {
   const plot = plane(stage);
@@ -41,10 +66,17 @@ function picture(stage, model) {
   return ({ H, corners }, words) => {
     plot.clear();
     plot.bowl(H, [0.1, 0.5, 1.2, 2.4, 4, 6, 9, 13, 18], { at: OPTIMUM });
-    plot.area(corners, { fill: "var(--si-green)", "fill-opacity": 0.22 });
+    const parts = lobes(corners).map((part) => [part, enclosed_area(part)]);
+    for (const [part, area] of parts) {
+      plot.area(part, { fill: SIGNS[area < 0 ? "−" : "+"], "fill-opacity": 0.25 });
+    }
     plot.line([START, END], { "stroke-dasharray": "6 5" });
     plot.line(corners, { stroke: "var(--si-green)", "stroke-width": 3.5 });
     plot.cross(OPTIMUM);
+    for (const [part, area] of parts.filter((pair) => Math.abs(pair[1]) > 0.12)) {
+      const sign = plot.text(middle(part), area < 0 ? "−" : "+", { dy: 8, bold: true });
+      sign.style.fontSize = "24px";
+    }
     for (const [at, name, side] of [[START, "start", "end"], [END, "end", "start"]]) {
       plot.dot(at, { r: 6 });
       plot.text(at, name, { dx: side === "end" ? 0 : 6, dy: 22,
@@ -66,8 +98,8 @@ function sentence(share, straight, sum, change, area) {
   const second = Math.abs(change) < 0.005
     ? "That is what the straight way gives them."
     : `Weight 1 gets ${number(Math.abs(change))} ${change > 0 ? "more" : "less"} than on the `
-      + `straight way: H₁₂ times the shaded area (${number(area)}; to the left of the straight way `
-      + `it counts as negative).`;
+      + `straight way: H₁₂ times the shaded area (${number(area)}, above the dashed line it counts `
+      + "as negative).";
   return `${first} ${second} The sum is ${number(sum)}, whatever the way.`;
 }
 
@@ -75,8 +107,8 @@ function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
     name: "draw_a_path", lines: 8,
     question: "Same start, same end. Does the way between them matter?",
-    goal: "With the interaction as it is, drag the corners until one weight ends in debt: its share "
-      + "is below zero.",
+    goal: "With the interaction as it is, drag the corners until one weight ends in debt, with a "
+      + "share below zero. Try the other side of the dashed line.",
   });
   const first = model.get("coupling"), draw = picture(stage, model);
   const row = buttons(panel);
@@ -93,7 +125,7 @@ function render({ model, el }) {
     { caption: "shares along the path", wide: "50%", format: (value) => value.toFixed(2) });
   const explain = bars(panel, [
     { key: "change", label: "weight 1 minus straight way", color: COLORS[0] },
-    { key: "area", label: "H₁₂ × shaded area", color: "var(--si-green)" }],
+    { key: "area", label: "H₁₂ × area, with its sign", color: "var(--si-green)" }],
     { caption: "difference from the straight path", wide: "50%",
       format: (value) => value.toFixed(2) });
   const shown = [slider(panel, model, "coupling", {
@@ -109,10 +141,10 @@ function render({ model, el }) {
     const change = share[0] - straight[0];
     const words = sentence(share, straight, sum, change, area);
     shown.forEach((show) => show());
-    fill({ "share-1": share[0], "share-2": share[1], sum }, Math.max(...share, sum),
-         Math.min(0, ...share));
-    const widest = Math.max(Math.abs(change), 2);
-    explain({ change, area: coupling * area }, widest, -widest);
+    const most = SCALES.find((scale) => scale >= Math.max(...share, sum, -2 * Math.min(...share)));
+    fill({ "share-1": share[0], "share-2": share[1], sum }, most, -most / 2); // zero stays put
+    const widest = SCALES.find((scale) => scale >= 3 * Math.abs(change)) / 3;
+    explain({ change, area: coupling * area }, 1.01 * widest, -widest);
     say(words);
     check(Math.min(...share) < 0 && coupling === first);
     draw({ H, corners }, "Level lines of a tilted bowl, a path with three corners between two "

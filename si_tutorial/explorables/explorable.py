@@ -33,7 +33,8 @@ figure.render({{ model, el: document.getElementById("{name}") }});
 
 IMPORT = re.compile(r'^((?:import|export)\b[^"\';]*?)"(\.{1,2}/[^"]+)"', re.MULTILINE)
 REMARKS = re.compile(r"^[ \t]*(/\*\*.*?\*/\s*?$|//[^\n]*)?\n?[ \t]*", re.MULTILINE | re.DOTALL)
-ESCAPES = str.maketrans({c: f"%{ord(c):02X}" for c in '%#?"\\\n\t'})
+BREAKS = re.compile(r"^((?!.*//).*[;{},(])\n", re.MULTILINE)  # not after a remark, which ends there
+ESCAPES = str.maketrans({c: f"%{ord(c):02X}" for c in "%#'\\\n\t"})
 
 
 def bundle(file: Path) -> str:
@@ -41,7 +42,8 @@ def bundle(file: Path) -> str:
 
     So one text holds all, for anywidget and for a page opened from disk. A file that several
     others import is one module all the same: a browser tells modules apart by their address.
-    Lines that are comments, and indentation, are left out. Raises ValueError where files import
+    Lines that are comments, indentation, and line breaks where a statement, a list or a block goes
+    on are left out. Raises ValueError where files import
     each other in a circle.
     """
     return _bundle(file.resolve(), ())
@@ -55,9 +57,10 @@ def _bundle(file: Path, above: tuple[Path, ...]) -> str:
 
     def inline(found: re.Match) -> str:
         text = _bundle((file.parent / found[2]).resolve(), (*above, file))
-        return f'{found[1]}"data:text/javascript,{text.translate(ESCAPES)}"'
+        return f"{found[1]}'data:text/javascript,{text.translate(ESCAPES)}'"
 
-    return IMPORT.sub(inline, REMARKS.sub("", file.read_text(encoding="utf-8")))
+    text = IMPORT.sub(inline, REMARKS.sub("", file.read_text(encoding="utf-8")))
+    return BREAKS.sub(r"\1", text)
 
 
 class Explorable(anywidget.AnyWidget):

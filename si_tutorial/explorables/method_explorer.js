@@ -3,10 +3,9 @@
 import { frame } from "./kit/look.js";
 import { buttons, choice, follow, reset } from "./kit/controls.js";
 import { make, set } from "./kit/dom.js";
-import { key } from "./kit/key.js";
 import { method_words, scenario_name, scenario_words } from "./kit/methods.js";
-import { short } from "./kit/numbers.js";
 import { matrix } from "./kit/matrix.js";
+import { short } from "./kit/short.js";
 import { accuracies, banded, seen } from "./kit/results.js";
 
 const NAMES = ["scenario", "method", "strength", "damping"];
@@ -20,7 +19,7 @@ const STYLE = `
 .si-fig .si-spare { display: grid; } .si-fig .si-spare > * { grid-area: 1 / 1; }
 .si-fig .si-spare > .si-ghost { visibility: hidden; }
 .si-fig .si-under { display: grid; gap: .6rem; align-content: start; }
-.si-fig tr.si-chosen { background: var(--si-faint) !important; }
+.si-fig tr[aria-current] { background: var(--si-faint) !important; }
 .si-fig .si-ends .si-track { overflow: visible; height: 2px; background: var(--si-line); }
 .si-fig .si-ends .si-track span { top: -6px; bottom: -6px; width: 14px; margin-left: -7px;
   border-radius: 50%; }
@@ -61,7 +60,8 @@ export function chosen(runs, wanted) {
 /** Room for the largest of several things: `fill(box, thing)` lays each out, unseen. */
 function spare(parent, things, fill) {
   const box = make(parent, "div", { class: "si-spare" });
-  for (const text of unique(things.map((thing) => JSON.stringify(thing)))) {
+  const texts = unique(things.map((thing) => JSON.stringify(thing)));
+  for (const text of texts.length > 1 ? texts : []) {
     fill(make(box, "div", { class: "si-ghost", "aria-hidden": "true" }), JSON.parse(text));
   }
   return make(box, "div");
@@ -96,7 +96,8 @@ function options(parent, model, name, { label, all, words = words_of }) {
   };
 }
 
-const name_of = (run) => `${run.method === "joint" ? "joint training" : run.method}`;
+const name_of = ({ method }) => (method === "joint" ? "joint training"
+  : method.length > 30 ? `${method.slice(0, 29)}…` : method);
 const seeds = (run) => `${run.seeds} seed${run.seeds === 1 ? "" : "s"}`;
 
 function curves(panel, tasks, rows) {
@@ -105,21 +106,20 @@ function curves(panel, tasks, rows) {
     xLabel: "tasks learned", yLabel: "mean accuracy on the tasks so far",
     xTicks: Array.from({ length: Math.ceil(tasks / step) },
       (_, i) => [i * step + 1, String(i * step + 1)]) });
-  const lines = key(plot.svg);
   return (scenario, run, words) => {
     const others = YARDSTICKS.filter((method) => method !== run.method)
       .map((method) => scenario.filter((r) => r.method === method)).filter((own) => own.length)
       .map(best);
-    plot.fit(Math.min(...scenario.flatMap((r) => r.low)));
-    const trace = (r) => seen(r.accuracy).map((a, i) => [i + 1, a, r.low[i], r.high[i]]);
+    plot.fit(Math.min(...scenario.flatMap((r) => [...seen(r.accuracy), ...r.low])));
+    const trace = (r) => seen(r.accuracy).map((a, i) => [i + 1, a, r.low[i] ?? a, r.high[i] ?? a]);
     for (const other of others) {
       plot.line(trace(other), { stroke: look(other.method).color, "stroke-width": 2 });
     }
     const own = look(run.method);
     banded(plot, trace(run), own.color, own);
-    const spread = run.seeds > 1 ? ` (band: range of ${seeds(run)})` : " (one seed)";
-    lines([{ label: name_of(run) + spread, ...own },
-           ...others.map((other) => ({ label: name_of(other), ...look(other.method) }))]);
+    const spread = run.seeds > 1 ? `(band: range of ${seeds(run)})` : "(one seed)";
+    plot.key([{ label: name_of(run), ...own }, { label: spread, color: "none" },
+              ...others.map((other) => ({ label: name_of(other), ...look(other.method) }))]);
     plot.describe(words);
   };
 }
@@ -151,7 +151,7 @@ function ends(panel, methods) {
     for (const { method, row, dot, number } of rows) {
       const own = scenario.filter((r) => r.method === method), mine = method === run.method;
       const value = own.length ? end(mine ? run : best(own)) : null;
-      row.classList.toggle("si-chosen", mine);
+      set(row, { "aria-current": mine && "true" });
       number.textContent = value === null ? "–" : `${value.toFixed(1)} %`;
       set(dot, { hidden: value === null });
       dot.style.left = `${Math.max(0, (100 * ((value ?? low) - low)) / (100 - low))}%`;
@@ -237,7 +237,7 @@ function render({ model, el }) {
   const told = line(choose, runs.map((run) => explanation(run, several)));
   const draw = matrix(stage);
   const yardsticks = of("method").filter((method) => YARDSTICKS.includes(method)).length;
-  const plot = curves(panel, Math.max(...runs.map((run) => run.accuracy.length)), yardsticks + 1);
+  const plot = curves(panel, Math.max(...runs.map((run) => run.accuracy.length)), yardsticks + 2);
   const table = ends(panel, of("method"));
   reset(buttons(panel), model, NAMES, () => check(null));
   return follow(model, [...NAMES, "runs"], () => {

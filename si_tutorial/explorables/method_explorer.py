@@ -25,3 +25,9 @@ class MethodExplorer(Explorable):
     method = Unicode("fine-tuning").tag(sync=True)
     strength = Float(None, allow_none=True).tag(sync=True)
     damping = Float(None, allow_none=True).tag(sync=True)
+
+    def state(self) -> dict:
+        """A run of one seed has no range, so the page need not hold it."""
+        state = super().state()
+        return {**state, "runs": [{**run, "low": [], "high": []} if run["seeds"] == 1 else run
+                                  for run in state["runs"]]}

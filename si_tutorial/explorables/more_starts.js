@@ -5,7 +5,6 @@ import { bars, button, buttons, choice, disable, follow, put, reset, slider }
   from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
 import { make } from "./kit/dom.js";
-import { key } from "./kit/key.js";
 import { plane } from "./kit/plane.js";
 import { normal, range, rotated, short } from "./kit/numbers.js";
 import { path_integral } from "./kit/quadratic.js";
@@ -42,8 +41,8 @@ function curves(stage) {
   const plot = axes(stage, { x: [Math.log10(FIRST), Math.log10(6000)], y: [-0.5, 1.5],
                              height: 316, margin: [46, 80, 22, 38], xTicks: ticks, grid: true,
                              xLabel: "starts averaged over", yLabel: "↑ importance of weight 1" });
-  key(plot.svg)([...WAYS.map(([, label, color]) => ({ label, color })),
-                 { label: "1 = half the curvature of weight 1", dashed: true }]);
+  plot.key([...WAYS.map(([, label, color]) => ({ label, color })),
+            { label: "1 = half the curvature of weight 1", dashed: true }]);
   return ({ traces, worst, part }, words) => {
     const tens = Object.values(traces).flat().slice(FIRST - 1).map(Math.log10);
     const low = Math.min(-0.5, ...tens.map((v) => v - 0.1));

@@ -3,7 +3,6 @@
 import { frame } from "./kit/look.js";
 import { bars, buttons, choice, follow, reset, slider } from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
-import { key } from "./kit/key.js";
 import { normal, range, short } from "./kit/numbers.js";
 
 const SLOPE = 0.2, FISHER = 1 + SLOPE ** 2; // ḡ, and the mean of single examples' squares
@@ -55,7 +54,7 @@ function account(stage) {
   const below = axes(stage, { x, y: [0, 1], height: 262, margin: [38, 60, 8, 24], grid: true,
                               xLabel: "steps →",
                               yLabel: "the account: their sum (true, in the end: 1)" });
-  key(below.svg)([{ label: "claimed", color: CLAIM }, { label: "true", color: TRUE }]);
+  below.key([{ label: "claimed", color: CLAIM }, { label: "true", color: TRUE }]);
   return (credits, words) => {
     const high = room(...credits), low = Math.min(...credits) < 0
       ? -room(...credits.map((credit) => -credit)) : 0;
@@ -115,8 +114,8 @@ function reason(beta1, partner, red) {
   const share = `${Math.round(100 * (1 - beta1))}\u00a0%`;
   const where = [beta1 > 0 && `${share} of the step comes from this batch`,
                  partner === "next" && "half of the gradient"].filter(Boolean);
-  return `${beta1 > 0 ? `Only ${where.join(", and ")}` : "Only half of the gradient comes from this "
-    + "batch"}: there noise meets itself. Other batches’ noise is as often of the other sign`
+  return `Only ${beta1 > 0 ? where.join(", and ") : "half of the gradient comes from this batch"}`
+    + `: there noise meets itself. Other batches’ noise is as often of the other sign`
     + (red ? ": hence red bars." : ".");
 }
 
@@ -163,7 +162,8 @@ function render({ model, el }) {
     fill({ claimed, true: truth }, room(claimed / truth) * truth);
     say(words);
     check(partner === "same" && beta1 === 0 && Math.abs(noise - 0.5) < 0.06);
-    draw(credits, `Two lines over ${STEPS} steps: the account that is claimed, and the true one. ${words}`);
+    draw(credits, `Two lines over ${STEPS} steps: the account that is claimed, and the true one. `
+      + words);
     plot(Math.log2(batch), beta1, partner, share);
   });
 }

@@ -45,10 +45,14 @@ def _summary(group: list[dict]) -> dict:
     seen = np.array([[m[t, :t + 1].mean() for t in range(len(m))] for m in matrices])
     return {
         "held_out": not tested, "seeds": len(matrices),
-        "accuracy": [[round(float(a), 1) for a in row[:t + 1]]
-                     for t, row in enumerate(matrices.mean(0))],
-        "low": [round(float(a), 1) for a in seen.min(0)],
-        "high": [round(float(a), 1) for a in seen.max(0)]}
+        "accuracy": [_short(row[:t + 1]) for t, row in enumerate(matrices.mean(0))],
+        "low": _short(seen.min(0)), "high": _short(seen.max(0))}
+
+
+def _short(values: np.ndarray) -> list[float]:
+    """One decimal, and none where it would be zero: a page holds thousands of these."""
+    rounded = [round(float(a), 1) for a in values]
+    return [int(a) if a.is_integer() else a for a in rounded]
 
 
 def _order(setting: tuple) -> tuple:

@@ -3,6 +3,7 @@
 import { frame } from "./kit/look.js";
 import { bars, buttons, follow, put, reset, slider } from "./kit/controls.js";
 import { make } from "./kit/dom.js";
+import { along, free, round } from "./kit/room.js";
 import { plane } from "./kit/plane.js";
 import { radians, range, rotated, short } from "./kit/numbers.js";
 import { gradient_flow, importance, path_integral } from "./kit/quadratic.js";
@@ -24,18 +25,20 @@ export function bowl({ curvature, tilt, start, damping }) {
 
 const degrees = (value) => `${value}°`;
 
-const controls = (panel, model) => [
+const controls = (panel, fold, model) => [
   slider(panel, model, "start", {
     label: "direction of the start", min: 0, max: 359, step: 1, format: degrees }),
   slider(panel, model, "tilt", {
     label: "tilt of the steep axis", min: 0, max: 90, step: 1, format: degrees,
     marks: [[0, "none"], [45, "45°"], [90, "90°"]] }),
-  slider(panel, model, "curvature", {
-    label: "steep curvature λ (flat: 1)", min: 1, max: 20, step: 0.5 }),
+  slider(fold, model, "curvature", {
+    label: "curvature in the steep direction", min: 1, max: 20, step: 0.5 }),
   slider(panel, model, "log_damping", {
     label: "damping ξ", min: -4, max: 1, step: 0.25, format: (value) => short(10 ** value, 2),
     marks: [[-3, "0.001"], [0, "1"]] }),
 ];
+
+const to_go = (way) => `${short(Math.abs(way), 2)} to go`;
 
 function picture(stage, model) {
   const plot = plane(stage, { x: 2.7 });
@@ -54,42 +57,68 @@ function picture(stage, model) {
                                               "stroke-dasharray": "1 5" }));
     plot.line(path, { stroke: "var(--si-green)", "stroke-width": 3 });
     plot.cross([0, 0]);
-    const right = d[0] >= 0, up = d[1] >= 0;
-    plot.text([d[0] / 2, 0], `Δ₁ = ${short(-d[0], 2)}`, { dy: up ? 19 : -9 });
-    const low = Math.abs(d[1]) < 0.6; // then the point lies over the middle of that leg
-    plot.text(low ? d : [d[0], d[1] / 2], `Δ₂ = ${short(-d[1], 2)}`,
-              { dx: right ? 7 : -7, dy: low ? (up ? 30 : -18) : 5,
-                anchor: right ? "start" : "end" });
-    plot.text(d, "start", { dx: right ? 14 : -14, dy: up ? -8 : 18,
-                            anchor: right ? "start" : "end" });
+    const taken = [...legs.flatMap((leg) => along(...leg)), ...round(plot, d, 11),
+                   ...round(plot, [0, 0], 7)];
+    const [x, y] = d, words_at = [[d, "start"], [[x / 2, 0], to_go(x)], [[x, y / 2], to_go(y)]];
+    for (const [at, name] of words_at) {
+      const spot = free(plot, at, name, taken, path);
+      plot.text(at, name, spot);
+      taken.push(...spot.box);
+    }
     place(d, `start in direction ${model.get("start")} degrees`);
     plot.describe(words);
   };
 }
 
-/** Each weight's importance over half its curvature, and what it has earned. */
-function tables(panel) {
-  const pale = (color) => `color-mix(in srgb, ${color} 45%, var(--si-back))`;
-  make(panel, "p", {}, "importance Ω and half the curvature");
-  const pairs = bars(panel, [0, 1].flatMap((k) => [
-    { key: `importance-${k + 1}`, label: `Ω${"₁₂"[k]}`, color: COLORS[k], mark: `half-${k + 1}` },
-    { key: `half-${k + 1}`, label: `½H${["₁₁", "₂₂"][k]}`, color: pale(COLORS[k]) }]),
-    { caption: "importance and half the curvature", wide: "18%" });
-  const shares = (place) => bars(place, [0, 1].map((k) => (
-    { key: `share-${k + 1}`, label: `ω${"₁₂"[k]}`, color: COLORS[k] })),
-    { caption: "what each weight earns", wide: "18%" });
-  return { pairs, shares };
+const ROWS = [0, 1].flatMap((k) => [
+  { key: `importance-${k + 1}`, label: `importance of weight ${k + 1}`, color: COLORS[k] },
+  { key: `half-${k + 1}`, label: "half its curvature",
+    color: `color-mix(in srgb, ${COLORS[k]} 45%, var(--si-back))` }]);
+const FURTHEST = 3; // the longest bar: a thousand times
+const times = (value, half) => (value < 1e-3 * half ? 0 : value / half); // rounding is no news
+
+/** Importance over half the curvature: a bar on each side of 1, tenfold as far for the square. */
+function quotients(panel) {
+  make(panel, "p", {}, "Importance ÷ half the curvature. To the right of the line it is larger, to "
+    + "the left smaller; the track goes from a tenth to a thousand times.");
+  const fill = bars(panel, [0, 1].map((k) => (
+    { key: `quotient-${k + 1}`, label: `weight ${k + 1}`, color: COLORS[k] })),
+    { caption: "importance divided by half the curvature", wide: "26%",
+      format: (tens) => short(10 ** tens) });
+  return ({ importance: found, half }) => {
+    const [one, two] = found.map((value, k) => Math.log10(times(value, half[k])));
+    fill({ "quotient-1": one, "quotient-2": two }, FURTHEST, -1);
+  };
+}
+
+/** What stands behind it, folded away. */
+function numbers(more) {
+  const fold = make(more, "details");
+  make(fold, "summary", {}, "The numbers behind it, and the steepness");
+  const place = make(fold, "div", { class: "si-more" });
+  const left = make(place, "div"), right = make(place, "div");
+  const tell = bars(left, ROWS, { caption: "importance and half the curvature", wide: "55%" });
+  make(right, "p", {}, "The accounts: how much of the drop of the loss each weight has earned");
+  const earn = bars(right, [0, 1].map((k) => (
+    { key: `share-${k + 1}`, label: `account of weight ${k + 1}`, color: COLORS[k] })),
+    { caption: "what each weight earns", wide: "45%" });
+  return { place, show(found) {
+    const values = Object.fromEntries(["share", "importance", "half"].flatMap((what) =>
+      found[what].map((value, k) => [`${what}-${k + 1}`, value])));
+    tell(values, Math.max(...found.importance, ...found.half));
+    earn(values, found.share[0] + found.share[1]);
+  } };
 }
 
 function sentence({ share, half, importance: found }) {
-  const [one, two] = found.map((value, k) => short(value / half[k]));
+  const [one, two] = found.map((value, k) => short(times(value, half[k])));
   const part = Math.round((100 * share[0]) / (share[0] + share[1]));
   return `From this start importance is ${one} times half the curvature for weight 1, and ${two} `
-    + `times for weight 2, and weight 1 earns ${part} % of the drop of the loss.`;
+    + `times for weight 2, and weight 1 earns ${part}\u00a0% of the drop of the loss.`;
 }
 
 function render({ model, el }) {
-  const { stage, panel, say, check } = frame(el, {
+  const { stage, panel, more, say, check } = frame(el, {
     name: "quadratic_bowl", lines: 6,
     question: "One run from one start: is the importance of a weight half its curvature?",
     goal: "In this bowl, find a start from which one weight’s importance is more than twice its half "
@@ -97,20 +126,16 @@ function render({ model, el }) {
   });
   const first = NAMES.map((name) => model.get(name));
   const same = () => NAMES.every((name, i) => name === "start" || model.get(name) === first[i]);
-  const draw = picture(stage, model), { pairs, shares } = tables(panel);
-  const shown = controls(panel, model);
-  make(panel, "p", {}, "accounts ω, together the drop");
-  const earn = shares(panel);
+  const draw = picture(stage, model), compare = quotients(panel), behind = numbers(more);
+  const shown = controls(panel, behind.place, model);
   reset(buttons(panel), model, NAMES, () => check(null));
   return follow(model, NAMES, () => {
     const found = bowl({ curvature: model.get("curvature"), tilt: model.get("tilt"),
                          start: model.get("start"), damping: 10 ** model.get("log_damping") });
     const words = sentence(found);
-    const values = Object.fromEntries(["share", "importance", "half"].flatMap((what) =>
-      found[what].map((value, k) => [`${what}-${k + 1}`, value])));
     shown.forEach((show) => show());
-    pairs(values, 3 * Math.max(...found.half));
-    earn(values, found.share[0] + found.share[1]);
+    compare(found);
+    behind.show(found);
     say(words);
     check(same() && found.importance.some((value, k) => value > 2 * found.half[k]));
     draw(found, `Level lines of a bowl with a steep axis tilted by ${model.get("tilt")} degrees, `

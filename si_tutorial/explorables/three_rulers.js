@@ -3,7 +3,6 @@
 import { frame } from "./kit/look.js";
 import { buttons, choice, follow, reset } from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
-import { key } from "./kit/key.js";
 import { make, set } from "./kit/dom.js";
 import { range } from "./kit/numbers.js";
 
@@ -24,7 +23,7 @@ function pairs(stage, rulers, sizes) {
     x: [0, sizes.length], y: [0, 1.3], height: i ? 122 : 160, grid: true,
     margin: [34, i ? 22 : 60, 8, 20], yLabel: `SI against ${ruler}`,
     xTicks: sizes.map((size, k) => [k + 0.5, String(size)]), yTicks: [[0, "0"], [1, "1"]] }));
-  key(plots[0].svg)(PLACES.map((place) => ({ label: WORDS[place], color: COLORS[place] })));
+  plots[0].key(PLACES.map((place) => ({ label: WORDS[place], color: COLORS[place] })));
   make(stage, "p", { style: "text-align: right" }, "batch size");
   return (found, chosen) => plots.forEach((plot, i) => {
     const own = found.filter(({ ruler }) => ruler === rulers[i]);
@@ -76,8 +75,7 @@ function maps(panel) {
   const side = 148, y = 26, at = { layer: 24, pixel: 202 };
   const group = make(svg, "g"), ruler = make(svg, "text", { x: 350, y: y + side + 17,
                                                            "text-anchor": "end" });
-  make(svg, "text", { x: 14, y: y + side, transform: `rotate(-90 14 ${y + side})` },
-       "rank by SI →");
+  make(svg, "text", { x: 24, y: y + side + 17 }, "↑ rank by SI");
   for (const place of PLACES) make(svg, "text", { x: at[place], y: 17 }, WORDS[place]);
   make(svg, "text", { x: 24, y: 213 }, "weights here, times what chance gives:");
   range(2 * MOST + 1).forEach((i) => make(svg, "rect", { x: 24 + 30 * i, y: 221, width: 30.4,

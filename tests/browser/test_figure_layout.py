@@ -20,7 +20,7 @@ LAYOUT = """(figure) => {
   const top = figure.getBoundingClientRect();
   return [...figure.querySelectorAll(".si-fig, .si-fig *:not(svg, svg *, style)")]
     .filter((node) => node.getClientRects().length && !node.parentNode.closest(
-      ".si-said, .si-goal, .si-track, .si-row, .si-more .si-choice"))
+      ".si-said, .si-goal, .si-track, .si-row, .si-more .si-choice, .si-spare"))
     .map((node) => {
       const box = node.getBoundingClientRect();
       const place = [box.x - top.x, box.y - top.y, box.width, box.height];
@@ -201,6 +201,7 @@ def test_a_dragged_point_has_no_frame_round_it_and_a_focused_one_has_a_ring(open
     handle = figure.locator(".si-handle")
     seen = """h => [getComputedStyle(h).outlineColor, getComputedStyle(h).outlineStyle,
                     getComputedStyle(h.querySelector(".si-halo")).stroke]"""
+    handle.scroll_into_view_if_needed()
     grip = handle.locator(".si-grip").bounding_box()
     look.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
     look.mouse.down()

@@ -19,7 +19,7 @@ export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26
                                     viewBox: `${left} ${top} ${w} ${h}`, "aria-hidden": "true",
                                     style: `width: ${w}px; height: ${h}px` });
   const over = make(svg, "g", { class: "si-words", "aria-hidden": "true" });
-  const hold = make(svg, "g");
+  const hold = make(svg, "g"), names = make(svg, "g", { "aria-hidden": "true" });
   const plot = { svg, inside, over, ranges: { x, y } };
   const share = (value, [low, high]) => (value - low) / (high - low);
   plot.X = (value) => left + w * share(value, plot.ranges.x);
@@ -77,6 +77,16 @@ export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26
     const y = plot.Y(b) + dy, below = y > top + h + 0.8 * size;
     return set(node, { x, y: below ? Math.min(y, height - 4)
       : Math.min(Math.max(y, top + size), top + h - 5) });
+  };
+  /** Which line is which, in the margin above the frame: `{ label, color, dashed }` each. */
+  plot.key = (items) => {
+    names.replaceChildren();
+    items.forEach(({ label, color, dashed }, i) => {
+      const y = 34 + 17 * i;
+      make(names, "path", { d: `M8,${y - 4}h22`, stroke: color ?? "currentColor",
+        "stroke-width": 3, "stroke-dasharray": dashed ? "5 4" : undefined });
+      make(names, "text", { x: 37, y }, label);
+    });
   };
   plot.handle = (options) => handle(svg, hold, plot, options);
   plot.describe = (words) => svg.setAttribute("aria-label", words);

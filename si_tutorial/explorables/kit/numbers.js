@@ -1,5 +1,6 @@
 // Numbers: vectors of two, symmetric 2 × 2 matrices [[a, b], [b, d]], seeded random numbers.
 
+export { power_of_ten, short } from "./short.js";
 export const add = (v, w) => [v[0] + w[0], v[1] + w[1]];
 export const minus = (v, w) => [v[0] - w[0], v[1] - w[1]];
 export const times = (H, v) => [H[0][0] * v[0] + H[0][1] * v[1], H[1][0] * v[0] + H[1][1] * v[1]];
@@ -7,19 +8,6 @@ export const trace = (H) => H[0][0] + H[1][1];
 export const det = (H) => H[0][0] * H[1][1] - H[0][1] * H[1][0];
 export const radians = (degrees) => (degrees * Math.PI) / 180;
 export const range = (n) => Array.from({ length: n }, (_, i) => i);
-
-export const power_of_ten = (power) =>
-  `10${String(power).replace("-", "⁻").replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit])}`;
-
-/** A number for readers: a few digits, a true minus, and powers of ten only where it needs them. */
-export function short(value, digits = 3) {
-  const size = Math.abs(value);
-  if (size === 0 || (size >= 1e-4 && size < 1e5)) {
-    return String(Number(value.toPrecision(digits))).replace("-", "−");
-  }
-  const [factor, power] = value.toExponential(digits - 1).split("e").map(Number);
-  return (factor === 1 ? "" : `${factor} · `).replace("-", "−") + power_of_ten(power);
-}
 
 /** The matrix with curvature `steep` in the direction `angle` (degrees) and `flat` across it. */
 export function rotated(steep, flat, angle) {
