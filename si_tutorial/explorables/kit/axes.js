@@ -20,7 +20,7 @@ export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26
                                     style: `width: ${w}px; height: ${h}px` });
   const over = make(svg, "g", { class: "si-words", "aria-hidden": "true" });
   const hold = make(svg, "g"), names = make(svg, "g", { "aria-hidden": "true" });
-  const plot = { svg, inside, over, ranges: { x, y } };
+  const plot = { svg, inside, over, hold, ranges: { x, y } };
   const share = (value, [low, high]) => (value - low) / (high - low);
   plot.X = (value) => left + w * share(value, plot.ranges.x);
   plot.Y = (value) => top + h - h * share(value, plot.ranges.y);
@@ -88,49 +88,6 @@ export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26
       make(names, "text", { x: 37, y }, label);
     });
   };
-  plot.handle = (options) => handle(svg, hold, plot, options);
   plot.describe = (words) => svg.setAttribute("aria-label", words);
   return plot;
-}
-
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-
-/**
- * A point to be dragged, by pointer, touch or arrow keys (with Shift, five steps at a time).
- * `move(x, y)` gets where it should go, each within `reach`; the returned function shows where it
- * is, or hides it.
- */
-function handle(svg, hold, plot,
-                { label, color = "var(--si-orange)", step = 0.1, reach = [-2.5, 2.5], move }) {
-  const group = make(hold, "g", { class: "si-handle", tabindex: 0, role: "slider",
-                                  "aria-label": label, "aria-roledescription": "point to drag" });
-  make(group, "circle", { r: 20, fill: "transparent" });
-  make(group, "circle", { class: "si-halo", r: 13, fill: "none" });
-  make(group, "circle", { class: "si-grip", r: 8.5, fill: color });
-  let at = [0, 0];
-  const clamp = (value) => Math.min(Math.max(value, reach[0]), reach[1]);
-  const go = (a, b) => move(clamp(a), clamp(b));
-  group.addEventListener("pointerdown", (event) => group.setPointerCapture(event.pointerId));
-  group.addEventListener("pointermove", (event) => {
-    if (!group.hasPointerCapture(event.pointerId)) return;
-    const spot = new DOMPoint(event.clientX, event.clientY)
-      .matrixTransform(svg.getScreenCTM().inverse());
-    const { x, y } = plot.ranges;
-    go(x[0] + ((spot.x - plot.X(x[0])) / (plot.X(x[1]) - plot.X(x[0]))) * (x[1] - x[0]),
-       y[0] + ((spot.y - plot.Y(y[0])) / (plot.Y(y[1]) - plot.Y(y[0]))) * (y[1] - y[0]));
-  });
-  group.addEventListener("keydown", (event) => {
-    if (!(event.key in ARROWS)) return;
-    event.preventDefault();
-    const far = step * (event.shiftKey ? 5 : 1);
-    go(at[0] + far * ARROWS[event.key][0], at[1] + far * ARROWS[event.key][1]);
-  });
-  return (place, words) => {
-    set(group, { display: place ? undefined : "none" });
-    if (!place) return;
-    const [a, b] = at = place;
-    words ??= `weight 1 at ${a.toFixed(1)}, weight 2 at ${b.toFixed(1)}`;
-    set(group, { transform: `translate(${plot.X(a)} ${plot.Y(b)})`, "aria-valuetext": words,
-                 "aria-valuenow": a.toFixed(2) });
-  };
 }

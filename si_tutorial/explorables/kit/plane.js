@@ -1,6 +1,7 @@
 // The plane of two weights, to one scale in both directions, and what stands in it.
 
 import { axes } from "./axes.js";
+import { handle } from "./handle.js";
 import { level_line, range } from "./numbers.js";
 
 /** A plot from −x to x and −y to y whose circles are round. */
@@ -18,6 +19,7 @@ export function plane(parent, { x = 2.8, y = x } = {}) {
                                ...style });
     }
   };
+  plot.handle = (options) => handle(plot, options);
   /** The name of a handle: above it, or below where there is no room. */
   plot.name = (at, words, look = {}) =>
     plot.text(at, words, { dy: at[1] > 0.75 * y ? 28 : -16, ...look });
