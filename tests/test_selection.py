@@ -171,7 +171,7 @@ def test_a_module_or_parameter_itself_is_no_name():
         UniformImportance(net, protect=[net.head])
     with pytest.raises(TypeError, match=r"got a Parameter: write 'body\.0\.bias'"):
         UniformImportance(net, protect=[net.body[0].bias])
-    with pytest.raises(TypeError, match="got a [A-Za-z]+$"):  # the whole network has no name
+    with pytest.raises(TypeError, match=r"got a [A-Za-z]+$"):  # the whole network has no name
         UniformImportance(net, protect=[net])
 
 

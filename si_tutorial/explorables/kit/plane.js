@@ -20,9 +20,6 @@ export function plane(parent, { x = 2.8, y = x } = {}) {
     }
   };
   plot.handle = (options) => handle(plot, options);
-  /** The name of a handle: above it, or below where there is no room. */
-  plot.name = (at, words, look = {}) =>
-    plot.text(at, words, { dy: at[1] > 0.75 * y ? 28 : -16, ...look });
   /** A spring between two places. */
   plot.spring = (from, to, style) => plot.line(coil(from, to, (0.033 * x)), style);
   return plot;
