@@ -4,6 +4,7 @@ import { frame } from "./kit/look.js";
 import { bars, buttons, choice, follow, reset, slider } from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
 import { make } from "./kit/dom.js";
+import { handle } from "./kit/handle.js";
 import { labels } from "./kit/labels.js";
 import { plane } from "./kit/plane.js";
 import { add, eigen, minus, range, rotated, solve, times } from "./kit/numbers.js";
@@ -61,7 +62,7 @@ function outcome(tasks, memory) {
 }
 
 function movable(plot, model) {
-  return MINIMA.map(([x, y], t) => plot.handle({
+  return MINIMA.map(([x, y], t) => handle(plot, {
     label: `minimum of task ${t + 1}`, color: COLORS[t],
     move(a, b) {
       model.set(x, a);

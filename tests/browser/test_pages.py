@@ -67,6 +67,7 @@ def test_the_bowl_shows_what_the_package_computes_and_follows_keys_and_pointer(l
     figure = look.locator("[data-figure=quadratic_bowl]")
     figure.scroll_into_view_if_needed()
     figure.locator("svg").first.wait_for()
+    figure.locator("summary", has_text="The numbers behind it").click()
 
     def shown():
         found = bowl_numbers(look)
