@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
-from si_tutorial.importance.guards import DivergenceWarning
+from si_tutorial.errors import DivergenceWarning
 
 _STEADIER = "Lower the learning rate, train with Adam, or raise the measure's damping"
 

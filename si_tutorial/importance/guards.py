@@ -9,10 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from si_tutorial import formulas
-
-
-class DivergenceWarning(RuntimeWarning):
-    """The steps that follow will diverge."""
+from si_tutorial.errors import DivergenceWarning
 
 
 def counted(number: int, noun: str) -> str:
