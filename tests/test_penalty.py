@@ -453,17 +453,17 @@ def test_a_learning_rate_that_rises_in_a_slower_group_is_noticed():
 
 
 def test_of_many_the_worst_is_named_and_a_rate_that_is_low_enough_for_all():
-    """lr · 2cΩ is 1.9, 4 and 3, and the limit 2 or 3.8."""
+    """lr · 2cΩ is 2.5 and 3 where the limit is 2, and 5 where it is 3.8."""
     weights = Weights()
     weights.u = torch.nn.Parameter(torch.ones(2))
     weights = weights.double()
     optimizer = SGD([{"params": [weights.w, weights.v], "lr": 1.0},
                      {"params": [weights.u], "lr": 0.1, "momentum": 0.9}])
     penalty = QuadraticPenalty(weights, strength=0.5)
-    for name, importance in (("w", 1.9), ("v", 3.0), ("u", 50.0)):
+    for name, importance in (("w", 2.5), ("v", 3.0), ("u", 50.0)):
         penalty.importance[name].fill_(importance)
     penalty.attach(optimizer)
-    with pytest.warns(RuntimeWarning, match=r"diverge on 'v' and 1 other: lr · 2cΩ = 3 exceeds 2\. "
+    with pytest.warns(RuntimeWarning, match=r"diverge on 'v' and 2 others: lr · 2cΩ = 3 exceeds 2\. "
                                             r"Keep lr below 0\.076,") as caught:
         step(weights, optimizer)
     assert len(caught) == 1
