@@ -463,8 +463,8 @@ def test_of_many_the_worst_is_named_and_a_rate_that_is_low_enough_for_all():
     for name, importance in (("w", 2.5), ("v", 3.0), ("u", 50.0)):
         penalty.importance[name].fill_(importance)
     penalty.attach(optimizer)
-    with pytest.warns(RuntimeWarning, match=r"diverge on 'v' and 2 others: lr · 2cΩ = 3 exceeds 2\. "
-                                            r"Keep lr below 0\.076,") as caught:
+    with pytest.warns(RuntimeWarning, match=r"diverge on 'v' and 2 others: lr · 2cΩ = 3 exceeds "
+                                            r"2\. Keep lr below 0\.076,") as caught:
         step(weights, optimizer)
     assert len(caught) == 1
     for group in optimizer.param_groups:
