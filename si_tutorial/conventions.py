@@ -91,8 +91,10 @@ def convention(key: str) -> Convention:
     """The row with that key."""
     rows = {row.key: row for row in conventions()}
     if key not in rows:
-        near = difflib.get_close_matches(key, rows, n=3, cutoff=0.4) or sorted(rows)
-        raise ValueError(f"no library is known as {key!r}: did you mean {', '.join(near)}?")
+        near = difflib.get_close_matches(key, rows, n=3, cutoff=0.4)
+        hint = (f"did you mean {' or '.join(near)}?" if near else
+                f"known are {', '.join(sorted(rows))}")
+        raise ValueError(f"no library is known as {key!r}: {hint}")
     return rows[key]
 
 

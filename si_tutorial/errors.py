@@ -1,4 +1,4 @@
-"""What is said to whoever gave a command: one sentence, and no traceback."""
+"""What others catch: errors that a command tells in one sentence, and a warning of NaN to come."""
 
 
 class UserError(Exception):
@@ -8,3 +8,7 @@ class UserError(Exception):
     """
 
     status = 2
+
+
+class DivergenceWarning(RuntimeWarning):
+    """SGD will diverge on the penalty; `search_strength` ends such a run."""

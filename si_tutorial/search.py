@@ -5,6 +5,10 @@ import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
+from si_tutorial.errors import DivergenceWarning
+
+_STEADIER = "Lower the learning rate, train with Adam, or raise the measure's damping"
+
 
 class Found(NamedTuple):
     """What `search_strength` has found."""
@@ -12,7 +16,7 @@ class Found(NamedTuple):
     strength: float      # c, the strongest that was tried and learns enough
     accuracy: float      # held-out accuracy on the new task with it
     fine_tuning: float   # and without a penalty, what it is measured by
-    tried: tuple[tuple[float, float], ...]  # (c, accuracy), in the order they were tried
+    tried: tuple[tuple[float, float], ...]  # (c, accuracy) in their order, NaN if it diverged
 
 
 def search_strength(train_one: Callable[[float], float], *, start: float, margin: float = 0.2,
@@ -25,6 +29,7 @@ def search_strength(train_one: Callable[[float], float], *, start: float, margin
         def train_one(strength):
             network, measure = fresh_copies()       # as the last task left them
             ...                                     # train on the new task's training examples
+            measure.consolidate()                   # refuses what has diverged
             return accuracy_on_held_out_examples    # of the new task
 
         found = search_strength(train_one, start=100.0)
@@ -34,8 +39,12 @@ def search_strength(train_one: Callable[[float], float], *, start: float, margin
     train_one : called as `train_one(strength)`
         Trains on the new task and returns the accuracy, from 0 to 1, on examples of it that were
         not trained on. Each call must begin where the last task ended: with a copy of the network
-        and of the measure. `train_one(0.0)`, which is called first, is fine-tuning. A
-        FloatingPointError, which the measures raise where numbers overflow, counts as too strong.
+        and of the measure. `train_one(0.0)`, which is called first, is fine-tuning.
+
+        A run that has diverged must end in FloatingPointError, or return NaN. It counts as too
+        strong, and as no result: a network of NaN gets some answers right. The measures raise that
+        error in `consolidate`, and in training after 1, 2, 4, 8, … steps of a task. Where a
+        measure warns that SGD will diverge, the run is ended at once and counts in the same way.
     start : float
         The strongest c to try, in the units of the measure. Be generous: a hundred times what you
         expect. For SI, c = 1 weighs the old loss like the new one.
@@ -59,13 +68,16 @@ def search_strength(train_one: Callable[[float], float], *, start: float, margin
     ValueError
         If an argument is out of its range, or an accuracy is not from 0 to 1.
     RuntimeError
-        If none of the strengths is within the margin, or all of them overflow.
+        If none of the strengths is within the margin, or training diverges with all of them.
+    FloatingPointError
+        If fine-tuning diverges.
 
     Warns
     -----
     RuntimeWarning
         If the strength found is close to the first: that one was perhaps not strong enough to show
-        what a penalty can withhold.
+        what a penalty can withhold. And if training diverged with any, since the first that did
+        not is then what the others are measured by.
 
     Notes
     -----
@@ -86,39 +98,51 @@ def search_strength(train_one: Callable[[float], float], *, start: float, margin
     _check(start, margin, factor, tries)
     fine_tuning = _accuracy(train_one, 0.0)
     tried: list[tuple[float, float]] = []
-    withheld = None  # by the first strength that did not overflow
     strength = float(start)
     while len(tried) < tries:
         try:
-            accuracy = _accuracy(train_one, strength)
-        except FloatingPointError:
-            tried.append((strength, 0.0))
-        else:
-            tried.append((strength, accuracy))
-            withheld = fine_tuning - accuracy if withheld is None else withheld
-            if fine_tuning - accuracy <= margin * withheld:
-                _warn_if_close(strength, start, margin * factor)
-                return Found(strength, accuracy, fine_tuning, tuple(tried))
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", DivergenceWarning)  # not worth its training
+                accuracy = _accuracy(train_one, strength)
+        except (FloatingPointError, DivergenceWarning):
+            accuracy = math.nan
+        tried.append((strength, accuracy))
+        finite = [one for one in tried if not math.isnan(one[1])]
+        if finite and fine_tuning - accuracy <= margin * (fine_tuning - finite[0][1]):
+            _warn_if_weak(tried, finite[0][0], margin * factor)
+            return Found(strength, accuracy, fine_tuning, tuple(tried))
         strength *= factor
-    best = max(accuracy for _, accuracy in tried)
+    where = f"{tries} strengths from {start:g} down to {tried[-1][0]:g}"
+    if not finite:
+        raise RuntimeError(f"training diverges with all of {where}, but not without a penalty. "
+                           f"{_STEADIER}. Or start lower, or raise `tries`")
     raise RuntimeError(
-        f"none of {tries} strengths from {start:g} down to {tried[-1][0]:g} comes within "
-        f"{margin:g} of what the first one withheld from fine-tuning's accuracy "
-        f"{fine_tuning:.4g}; the best reaches {best:.4g}. If the accuracy still rises towards the "
+        f"none of {where} comes within {margin:g} of what {finite[0][0]:g} withheld from "
+        f"fine-tuning's accuracy {fine_tuning:.4g}; the best reaches "
+        f"{max(accuracy for _, accuracy in finite):.4g}. If the accuracy still rises towards the "
         "end, start lower or raise `tries`. If not, see that each call of train_one begins with "
         "copies of the same network and the same measure, or raise the margin")
 
 
-def _warn_if_close(found: float, start: float, share: float) -> None:
-    """A penalty that is not strong yet withholds in proportion to its strength.
+def _warn_if_weak(tried: list[tuple[float, float]], first: float, share: float) -> None:
+    """Say so where the first strength that did not diverge is a doubtful measure of the others.
 
-    A share p of what the first withheld is then found at p times the first.
+    A penalty that is not strong yet withholds in proportion to its strength. A share p of what the
+    first withheld is then found at p times the first.
     """
-    if found == start or 0 < share * start <= found:
+    found = tried[-1][0]
+    diverged = [c for c, accuracy in tried if math.isnan(accuracy)]
+    weak = "was perhaps not strong enough to show what a penalty can withhold"
+    if diverged:
         warnings.warn(
-            f"{found:g} was found, close to the first strength, {start:g}, which was perhaps not "
-            "strong enough to show what a penalty can withhold: start higher, to protect old tasks "
-            "as well as you can", RuntimeWarning, stacklevel=3)
+            f"training diverges with {len(diverged)} of {len(tried)} strengths, down to "
+            f"{diverged[-1]:g}. They count as too strong and decide nothing: {found:g} was found "
+            f"by what {first:g} withheld, the first that does not diverge, which {weak}. "
+            f"{_STEADIER}, to try stronger ones", RuntimeWarning, stacklevel=3)
+    elif found == first or 0 < share * first <= found:
+        warnings.warn(
+            f"{found:g} was found, close to the first strength, {first:g}, which {weak}: start "
+            "higher, to protect old tasks as well as you can", RuntimeWarning, stacklevel=3)
 
 
 def _check(start: float, margin: float, factor: float, tries: int) -> None:
@@ -135,6 +159,9 @@ def _check(start: float, margin: float, factor: float, tries: int) -> None:
 
 def _accuracy(train_one: Callable[[float], float], strength: float) -> float:
     found = float(train_one(strength))
+    if math.isnan(found):
+        raise FloatingPointError(f"train_one({strength:g}) returned NaN: training has diverged, so "
+                                 "lower the learning rate")
     if not 0 <= found <= 1:
         raise ValueError(f"train_one({strength:g}) returned {found!r}: it must return an accuracy "
                          "from 0 to 1, on held-out examples of the new task")

@@ -362,7 +362,7 @@ def test_unfrozen_in_the_midst_of_a_task_is_refused_at_the_next_step(kind):
     train(net, optimizer, task=1)
     net.body.bias.requires_grad_(True)
     assert_refused(measure, "'body.bias' .* put the network back", lambda: step(net, optimizer))
-    assert_refused(measure, "4 steps of this one were seen: call it directly after consolidate")
+    assert_refused(measure, r"under way \(4 steps seen\): call it directly after consolidate")
     net.body.requires_grad_(False)
     assert measure.consolidate([batch(10)]).tasks == 2
     net.body.requires_grad_(True)
@@ -555,3 +555,9 @@ def test_what_is_added_frozen_is_left_out_until_it_is_thawed(kind):
     train(net, optimizer, task=1)
     net.extra.requires_grad_(True)
     assert_refused(measure, "'extra.weight' .* put the network back", lambda: step(net, optimizer))
+
+
+def test_one_step_is_one_step():
+    net, optimizer, measure = after_one_task(SynapticIntelligence)
+    step(net, optimizer)
+    assert_refused(measure, r"this one is under way \(1 step seen\)")

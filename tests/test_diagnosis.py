@@ -1,5 +1,6 @@
 """What a measure's diagnosis finds: each fault in a network that has it, and none in sound ones."""
 
+import contextlib
 import copy
 import dataclasses
 import re
@@ -395,7 +396,8 @@ def test_it_is_told_before_training_that_a_measure_is_not_attached():
 def test_sgd_diverges_where_it_is_said_to_and_adam_does_not(optimizer):
     training = Training(optimizer=optimizer, measure=UniformImportance, strength=100.0).task(0)
     found = words(training)
-    training.steps(1, 100)
+    with contextlib.suppress(FloatingPointError):
+        training.steps(1, 100)
     lost = not all(p.isfinite().all() for p in training.net.parameters())
     assert bool(found) == lost == (optimizer == "SGD")
 

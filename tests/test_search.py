@@ -4,7 +4,11 @@ import math
 import warnings
 
 import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
 
+from si_tutorial.importance import UniformImportance
 from si_tutorial.search import search_strength
 
 
@@ -109,9 +113,12 @@ def test_numbers_that_overflow_are_too_strong():
             raise FloatingPointError("the training loss has become nan")
         return monotone(strength)
 
-    found = search_strength(train_one, start=64.0, margin=0.3)
-    assert found.tried[:5] == ((64.0, 0.0), (32.0, 0.0), (16.0, 0.0), (8.0, 0.0), (4.0, 0.0))
-    assert found == search_strength(train_one, start=2.0, margin=0.3)._replace(tried=found.tried)
+    with pytest.warns(RuntimeWarning, match=r"diverges with 5 of 10 strengths, down to 4\. .*"
+                                            r"by what 2 withheld"):
+        found = search_strength(train_one, start=64.0, margin=0.3)
+    assert [c for c, accuracy in found.tried if math.isnan(accuracy)] == [64.0, 32.0, 16.0, 8.0, 4]
+    rest = search_strength(train_one, start=2.0, margin=0.3)
+    assert found == rest._replace(tried=found.tried) and found.tried[5:] == rest.tried
 
 
 @pytest.mark.parametrize("margin", [0.02, 0.2, 0.4])
@@ -153,7 +160,7 @@ def test_a_setting_out_of_range_is_refused_before_anything_is_trained(settings, 
     assert calls == []
 
 
-@pytest.mark.parametrize("accuracy", [math.nan, 97.3, -0.1])
+@pytest.mark.parametrize("accuracy", [math.inf, 97.3, -0.1])
 def test_what_is_no_accuracy_is_refused(accuracy):
     with pytest.raises(ValueError, match=r"train_one\(0\) returned .*from 0 to 1"):
         search_strength(lambda c: accuracy, start=1.0)
@@ -165,7 +172,8 @@ def test_strengths_that_all_overflow_are_an_error_too():
             raise FloatingPointError("the training loss has become nan")
         return 0.9
 
-    with pytest.raises(RuntimeError, match=r"none of 3 strengths from 4 .*the best reaches 0\."):
+    with pytest.raises(RuntimeError, match=r"diverges with all of 3 strengths from 4 down to 1, "
+                                           r"but not without a penalty\. Lower the learning"):
         search_strength(train_one, start=4.0, tries=3)
 
 
@@ -175,3 +183,72 @@ def test_fine_tuning_that_overflows_is_not_hidden():
 
     with pytest.raises(FloatingPointError, match="has become nan"):
         search_strength(train_one, start=1.0)
+
+
+# ------------------------------------------------------------------------- what has diverged
+
+def raises(strength):
+    raise FloatingPointError("the training loss has become nan")
+
+
+@pytest.mark.parametrize("diverged", [raises, lambda strength: math.nan],
+                         ids=["an error", "NaN"])
+@pytest.mark.parametrize("limit", [3.0, 0.3, 0.02])
+def test_a_try_that_diverged_never_decides(diverged, limit):
+    """The same is found, or not found, as from the first strength that does not diverge."""
+    def train_one(strength):
+        return diverged(strength) if strength > limit else monotone(strength)
+
+    first = next(64 / 2**k for k in range(20) if 64 / 2**k <= limit)
+    with pytest.warns(RuntimeWarning, match=f"by what {first:g} withheld, the first that does not"):
+        found = search_strength(train_one, start=64.0, margin=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        alone = search_strength(monotone, start=first, margin=0.1)
+    assert found == alone._replace(tried=found.tried)
+    assert [one for one in found.tried if one[0] <= limit] == list(alone.tried)
+    assert all(math.isnan(accuracy) for c, accuracy in found.tried if c > limit)
+
+
+def test_neither_does_one_that_diverges_by_chance_in_between():
+    plain = search_strength(monotone, start=64.0)
+    with pytest.warns(RuntimeWarning, match=r"1 of 10 strengths, down to 1\. .* what 64 withheld"):
+        found = search_strength(lambda c: math.nan if c == 1 else monotone(c), start=64.0)
+    assert found[:3] == plain[:3]
+
+
+def test_fine_tuning_of_nan_is_refused_with_what_to_do():
+    with pytest.raises(FloatingPointError, match=r"train_one\(0\) .* lower the learning rate"):
+        search_strength(lambda c: math.nan, start=1.0)
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_what_sgd_cannot_be_stable_with_is_no_result(ignored):
+    """As in the book: copies, some epochs, `consolidate`, an accuracy that a network of NaN has."""
+    x = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+    y = (x[:, 0] > 0).long()
+    steps = {}
+
+    def train_one(strength):
+        torch.manual_seed(0)
+        network = nn.Linear(4, 2)
+        measure = UniformImportance(network, strength=strength).consolidate()
+        measure.attach(optimizer := torch.optim.SGD(network.parameters(), lr=0.1))
+        with warnings.catch_warnings():
+            if ignored:  # then NaN is what tells
+                warnings.simplefilter("ignore")
+            for steps[strength] in range(200):
+                optimizer.zero_grad()
+                F.cross_entropy(network(x), y).backward()
+                optimizer.step()
+        measure.consolidate()
+        return (network(x).argmax(1) == y).float().mean().item()
+
+    with pytest.warns(RuntimeWarning, match="by what 8 withheld") as caught:
+        found = search_strength(train_one, start=128.0)
+    assert len(caught) == 1
+    # Ω = 1, and lr · 2c exceeds 2 above c = 10
+    assert [c for c, accuracy in found.tried if math.isnan(accuracy)] == [128.0, 64.0, 32.0, 16.0]
+    ended = [steps[c] for c, _ in found.tried[:5]]
+    assert ended[4] == 199 and all((last + 1).bit_count() == 1 for last in ended[:4])
+    assert ignored or ended[:4] == [0, 0, 0, 0]

@@ -154,7 +154,7 @@ def test_a_name_ends_at_a_dot():
 @pytest.mark.parametrize(("protect", "error", "words"), [
     ("haed", ValueError, "protect names 'haed'.* of this Net: did you mean 'head'"),
     (["head", "body.1.wieght"], ValueError, "did you mean 'body.1.weight'"),
-    ("qqqq", ValueError, "it has body, head, twin"),
+    ("qqqq", ValueError, "it has body, head and twin$"),
     ("body.2", ValueError, "'body.2', a module without parameters"),
     ("", ValueError, "names ''"), ([], ValueError, "meant by protect="),
     ("body.1.running_mean", ValueError, "is a buffer and no parameter"),
@@ -296,3 +296,11 @@ def test_a_base_of_whole_numbers_is_no_obstacle():
     net = nn.Linear(3, 2)
     net.base = nn.Parameter(torch.zeros(4, dtype=torch.int8), requires_grad=False)
     assert UniformImportance(net).importance.keys() == {"weight", "bias"}
+
+
+@pytest.mark.parametrize(("net", "words"), [
+    (nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2)), "it has 0 and 2$"),
+    (nn.Sequential(nn.Linear(2, 2)), "it has 0$"), (nn.Linear(2, 2), "it has weight and bias$")])
+def test_without_a_near_name_it_says_what_there_is(net, words):
+    with pytest.raises(ValueError, match=words):
+        UniformImportance(net, protect="qqqq")

@@ -661,8 +661,9 @@ def test_a_gradient_that_is_not_finite_is_reported_with_its_parameter_and_task(v
     weights.step(1.0, 1.0)
     si.consolidate()
     weights.v.grad = torch.tensor([1.0, value, 1.0], dtype=torch.float64)
-    weights.step(1.0, 1.0)
-    assert_refused_and_unchanged(si, FloatingPointError, "'v'", "task 1", "1 of 3")
+    with pytest.raises(FloatingPointError, match=r"'v' .* 1 of 3 .* after 1 step of task 2"):
+        weights.step(1.0, 1.0)
+    assert_refused_and_unchanged(si, FloatingPointError, "'v'", "task 2", "1 of 3")
 
 
 @pytest.mark.parametrize("clip", ["cumulative", "per_task", "none"])
@@ -672,7 +673,7 @@ def test_an_account_that_is_not_finite_is_reported_even_where_clipping_would_hid
     si = SynapticIntelligence(weights, strength=1.0, clip=clip).attach(weights.optimizer)
     weights.step(1.0, 1.0)
     si.path_integral["v"][2] = value
-    assert_refused_and_unchanged(si, FloatingPointError, "'v'", "task 0")
+    assert_refused_and_unchanged(si, FloatingPointError, "'v'", "task 1")
 
 
 def test_without_damping_a_weight_that_came_back_has_no_finite_importance():
@@ -680,7 +681,7 @@ def test_without_damping_a_weight_that_came_back_has_no_finite_importance():
     si = SynapticIntelligence(weights, strength=1.0, damping=0.0).attach(weights.optimizer)
     weights.step(1.0, 1.0)
     weights.step(-1.0, 1.0)
-    assert_refused_and_unchanged(si, FloatingPointError, "'w'", "task 0", "1 of 2")
+    assert_refused_and_unchanged(si, FloatingPointError, "'w'", "task 1", "1 of 2")
 
 
 def test_a_weight_that_another_optimizer_moved_is_refused():

@@ -1,5 +1,6 @@
 """A measure that acts on nothing says so: weights that move without a step that it saw."""
 
+import contextlib
 import copy
 import warnings
 
@@ -75,6 +76,9 @@ def _no_other_warning():
         yield
 
 
+NOT_HELD = r"a gradient for '2.weight' and 1 other, but the optimizer .* does not hold it"
+
+
 # ------------------------------------------------------------------------ the wrong optimizer
 
 @EVERY
@@ -121,10 +125,11 @@ def test_a_second_optimizer_for_a_part_of_the_network_is_noticed(kind, form, tas
     net = build()
     body, head = SGD(net[0].parameters(), lr=0.1), SGD(net[2].parameters(), lr=0.1, **form)
     measure = kind(net).attach(body)
-    if task == 1:
-        train(net, body)
-        measure.consolidate([batch(0)])
-    step(net, body, head)
+    with pytest.warns(RuntimeWarning, match=NOT_HELD):
+        if task == 1:
+            train(net, body)
+            measure.consolidate([batch(0)])
+        step(net, body, head)
     if "fused" in form:
         step(net, body, head)
         assert_refused(measure, r"'2.weight' .* does not hold it: train all .* with one")
@@ -163,7 +168,7 @@ def test_a_second_optimizer_for_the_same_weights_is_noticed_once(kind):
     if kind is SynapticIntelligence:
         assert_refused(measure, "'0.weight' is not as this object last saw", optimizer.step)
         return
-    with pytest.warns(RuntimeWarning, match="'0.weight' was changed after 1 steps of task 1"):
+    with pytest.warns(RuntimeWarning, match="'0.weight' was changed after 1 step of task 2"):
         step(net, optimizer, other)
     train(net, optimizer, other)  # and no other warning
 
@@ -176,6 +181,8 @@ def test_what_nobody_moves_need_not_be_held(kind, frozen):
     net[2].requires_grad_(not frozen)
     optimizer = SGD(net[0].parameters(), lr=0.1)
     measure = kind(net).attach(optimizer)
+    with contextlib.nullcontext() if frozen else pytest.warns(RuntimeWarning, match=NOT_HELD):
+        step(net, optimizer)
     for _ in range(2):
         train(net, optimizer)
         with torch.no_grad():
@@ -267,7 +274,7 @@ def test_what_is_done_around_the_inner_steps_is_noticed(kind):
     if kind is SynapticIntelligence:
         assert_refused(measure, "written to outside the steps", optimizer.step)
     else:
-        with pytest.warns(RuntimeWarning, match="was changed after 2 steps of task 0"):
+        with pytest.warns(RuntimeWarning, match="was changed after 2 steps of task 1"):
             step(net, optimizer)
 
 
@@ -338,7 +345,8 @@ def test_so_may_what_the_optimizer_does_not_hold(kind):
     optimizer = SGD(net[0].parameters(), lr=0.1)
     measure = kind(net).attach(optimizer)
     load(net)
-    train(net, optimizer)
+    with pytest.warns(RuntimeWarning, match=NOT_HELD):
+        train(net, optimizer)
     assert measure.consolidate([batch(0)]).tasks == 1
 
 
@@ -501,3 +509,80 @@ def test_a_network_in_another_dtype_is_refused_in_the_same_words_everywhere(kind
     assert_refused(measure, words)
     assert_refused(measure, words, optimizer.step)
     assert_refused(measure.detach(), words, lambda: measure.attach(optimizer))
+
+
+# --------------------------------------------------------------- new, and in no optimizer's hands
+
+def with_new_head(kind, **settings):
+    """A first task is over, and the network has another head."""
+    torch.manual_seed(0)
+    net = nn.ModuleDict({"body": nn.Linear(4, 5), "old": nn.Linear(5, 3)}).double()
+    optimizer = SGD(net.parameters(), lr=0.1)
+    measure = kind(net, strength=0.1, **settings).attach(optimizer)
+    learn(net, "old", optimizer)
+    measure.consolidate([batch(0)], forward=lambda x: net["old"](net["body"](x)))
+    net["new"] = nn.Linear(5, 3).double()
+    measure.sync_parameters()
+    return net, optimizer, measure
+
+
+def learn(net, head, optimizer):
+    for seed in range(2):
+        x, y = batch(seed)
+        optimizer.zero_grad()
+        F.cross_entropy(net[head](net["body"](x)), y).backward()
+        optimizer.step()
+
+
+@EVERY
+def test_a_new_head_that_no_optimizer_holds_is_told_once(kind):
+    net, optimizer, measure = with_new_head(kind)
+    with pytest.warns(RuntimeWarning, match=r"gradient for 'new.weight' and 1 other, .*"
+                                            r"add_param_group, and freeze what") as caught:
+        learn(net, "new", optimizer)
+    assert len(caught) == 1 and measure.steps == 2
+
+
+@EVERY
+@pytest.mark.parametrize("remedy", [
+    lambda net, optimizer: optimizer.add_param_group({"params": net["new"].parameters()}),
+    lambda net, optimizer: net["new"].requires_grad_(False)], ids=["added", "frozen"])
+def test_each_remedy_that_it_names_is_one(kind, remedy):
+    net, optimizer, measure = with_new_head(kind)
+    remedy(net, optimizer)
+    learn(net, "new", optimizer)
+    assert measure.steps == 2
+
+
+@EVERY
+def test_who_trains_the_body_and_the_new_head_alone_hears_nothing_of_the_old_one(kind):
+    """Its last gradient is still there, but it has learned what it should."""
+    net, _, measure = with_new_head(kind)
+    assert net["old"].weight.grad is not None
+    new = SGD([*net["body"].parameters(), *net["new"].parameters()], lr=0.1)
+    measure.detach().attach(new)
+    learn(net, "new", new)
+    assert measure.consolidate([batch(1)], forward=lambda x: net["new"](net["body"](x))).tasks == 2
+
+
+@EVERY
+def test_who_protects_the_body_alone_hears_nothing_of_a_new_head(kind):
+    net, optimizer, measure = with_new_head(kind, protect="body")
+    learn(net, "new", optimizer)
+    assert measure.steps == 2
+
+
+# ---------------------------------------------------------------------------- NaN, in training
+
+@EVERY
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+@pytest.mark.parametrize("lost", [1, 2, 3, 6])
+def test_nan_is_told_at_the_next_step_that_is_a_power_of_two(kind, strength, lost):
+    net, optimizer, measure = after_one_task(kind, strength=strength)
+    told = 1 << (lost - 1).bit_length()
+    with pytest.raises(FloatingPointError, match=rf"'0\.weight' .* of 20 places after {told} "
+                                                 r"steps? of task 2"):
+        for i in range(1, 20):
+            step(net, optimizer, extra=lambda i=i: net[0].weight[0, 0] * (
+                float("nan") if i == lost else 0.0))
+    assert measure.steps == told

@@ -77,9 +77,9 @@ class Changeable:
         """
         if self.steps > 0 or self._task_grads is not None:
             raise RuntimeError(
-                f"sync_parameters() belongs between two tasks, and {self.steps} steps of this one "
-                "were seen: call it directly after consolidate(). After an interrupted step call "
-                "detach() first")
+                "sync_parameters() belongs between two tasks, and this one is under way "
+                f"({guards.counted(self.steps, 'step')} seen): call it directly after "
+                "consolidate(). After an interrupted step call detach() first")
         sources = self._sources((fresh,) if isinstance(fresh, str) else tuple(fresh))
         present = dict(self._network.named_parameters())
         params = {name: present[name] for name in sources}

@@ -3,12 +3,17 @@
 import math
 import operator
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 
 import torch
 from torch import Tensor, nn
 
 from si_tutorial import formulas
+from si_tutorial.errors import DivergenceWarning
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def at_least_zero(name: str, value: float) -> float:
@@ -65,6 +70,24 @@ def check_optimizer(optimizer: torch.optim.Optimizer, params: Mapping[str, nn.Pa
     if held.isdisjoint(params.values()):
         raise ValueError("this optimizer holds none of the network's parameters that this measure "
                          "protects: build it from network.parameters()")
+
+
+def warn_if_left_out(optimizer: torch.optim.Optimizer, params: Mapping[str, nn.Parameter],
+                     importance: Mapping[str, Tensor]) -> None:
+    """What is new and has a gradient is to learn, and needs an optimizer.
+
+    What has learned may well be left out later, such as the heads of earlier tasks.
+    """
+    held = {p for group in optimizer.param_groups for p in group["params"]}
+    found = [name for name, p in params.items()
+             if p.requires_grad and p.grad is not None and p not in held
+             and not importance[name].any()]
+    if found:
+        warnings.warn(
+            f"there is a gradient for {found[0]!r}{_others(found)}, but the optimizer that this "
+            "object is attached to does not hold it, so that nothing is learned there. Add what is "
+            "new with optimizer.add_param_group, and freeze what shall stay as it is with "
+            "requires_grad_(False)", RuntimeWarning, stacklevel=2)
 
 
 def check_step(optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict, *,
@@ -141,11 +164,12 @@ def warn_if_stiff(optimizer: torch.optim.Optimizer, params: Mapping[str, nn.Para
     rates = tuple(float(group["lr"]) for group in optimizer.param_groups)
     if len(rates) == len(checked) and all(map(operator.le, rates, checked)):
         return checked
-    for name, product, limit, highest in stiff(optimizer, params, importance, strength):
+    if found := list(stiff(optimizer, params, importance, strength)):
+        name, product, limit, _ = max(found, key=lambda one: one[1] / one[2])
         warnings.warn(
-            f"SGD will diverge on {name!r}: lr · 2cΩ = {product:.3g} exceeds {limit:.3g}. Keep lr "
-            f"below {highest:.3g}, lower the strength, raise the damping, or use Adam",
-            RuntimeWarning, stacklevel=2)
+            f"SGD will diverge on {name!r}{_others(found)}: lr · 2cΩ = {product:.3g} exceeds "
+            f"{limit:.3g}. Keep lr below {min(highest for *_, highest in found):.3g}, lower the "
+            "strength, raise the damping, or use Adam", DivergenceWarning, stacklevel=2)
     return rates
 
 
@@ -161,3 +185,7 @@ def stiff(optimizer: torch.optim.SGD, params: Mapping[str, nn.Parameter],
             stiffness = 2 * strength * float(importance[name].max())
             if float(group["lr"]) * stiffness > limit:
                 yield name, float(group["lr"]) * stiffness, limit, limit / stiffness
+
+
+def _others(found: Sized) -> str:
+    return f" and {counted(len(found) - 1, 'other')}" if len(found) > 1 else ""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from si_tutorial.importance import guards
 from si_tutorial.importance.normalization import RunningStatistics
@@ -19,9 +19,12 @@ class StepHooks:
     _strength: float
     _network: nn.Module
     _params: dict[str, nn.Parameter]
+    importance: dict[str, Tensor]
     _left_out: list[nn.Parameter]
     _built: dict[str, tuple[torch.dtype, torch.device]]  # where each parameter was then
     _check_network: Callable[[], None]
+    _when: Callable[[], str]
+    _needs_every_step: bool
     _watch: Watch
     _statistics: RunningStatistics
     _optimizer: torch.optim.Optimizer | None = None
@@ -120,6 +123,8 @@ class StepHooks:
         self._put_back()
         self._watch.step_ended()
         self.steps += 1
+        if self.steps.bit_count() == 1:  # 1, 2, 4, 8, …: NaN stays, and looking takes time
+            guards.check_finite("the value", self._params, self._when())
 
     def _add_pull(self, protects):
         """Show the optimizer g + 2cΩ(θ − θ̃) in place of g, which it must not write to."""
@@ -142,6 +147,8 @@ class StepHooks:
         held = [id(p) for group in optimizer.param_groups for p in group["params"]]
         if self.steps == 0 or held != self._held or any(p.requires_grad for p in self._left_out):
             self._check_network()
+            if self.strength > 0 or self._needs_every_step:
+                guards.warn_if_left_out(optimizer, self._params, self.importance)
             self._held = held
         else:
             guards.check_place(self._params, self._built)

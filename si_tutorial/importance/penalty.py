@@ -35,7 +35,8 @@ class QuadraticPenalty(StepHooks, Changeable, Resumable):
     network : torch.nn.Module
         Its trainable parameters are penalised, each once, also where modules share it. Put the
         network on its device and in its dtype first. A parameter that is frozen by then is left
-        out and costs no memory. If the network changes later, say so by `sync_parameters`.
+        out and costs no memory. One that you freeze later keeps its importance, its anchor and
+        its memory. If the network changes later, say so by `sync_parameters`.
     strength : float
         c ≥ 0. There is no factor ½ in the penalty. An object of strength 0 is an observer: it
         measures and never touches a gradient; any number of them may watch one optimizer.
@@ -160,7 +161,7 @@ class QuadraticPenalty(StepHooks, Changeable, Resumable):
         guards.check_finite(what, values, self._when())
 
     def _when(self) -> str:
-        return f"after {self.steps} steps of task {self.tasks}"
+        return f"after {guards.counted(self.steps, 'step')} of task {self.tasks + 1}"
 
     def _like(self, make) -> dict[str, Tensor]:
         """Tensors like the parameters, in float32 at least."""

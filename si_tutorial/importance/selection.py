@@ -70,6 +70,7 @@ def _why_not(network: nn.Module, name: str, modules: set[str], params: set[str])
     known = sorted(modules | params)
     near = [one for one in known if one.endswith(f".{name}")]
     near += [one for one in difflib.get_close_matches(name, known) if one not in near]
-    hint = ("did you mean " + " or ".join(map(repr, near[:4])) if near else
-            "it has " + ", ".join(child for child, _ in network.named_children()))
-    return f"which is no parameter or module of this {type(network).__name__}: {hint}?"
+    top = list(dict.fromkeys(param.split(".")[0] for param, _ in network.named_parameters()))
+    hint = (f"did you mean {' or '.join(map(repr, near[:4]))}?" if near else
+            "it has " + " and ".join([", ".join(top[:-1]), top[-1]] if top[1:] else top))
+    return f"which is no parameter or module of this {type(network).__name__}: {hint}"
