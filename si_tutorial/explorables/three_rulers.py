@@ -1,6 +1,7 @@
 """SI's account against several rulers: over a whole layer, and among weights of one input."""
 
 from pathlib import Path
+from typing import Any
 
 from traitlets import Int, List, Unicode
 
@@ -21,7 +22,7 @@ class ThreeRulers(Explorable):
     ruler = Unicode().tag(sync=True)
     batch_size = Int(0).tag(sync=True)
 
-    def __init__(self, found: list[dict], **traits):
+    def __init__(self, found: list[dict], **traits: Any) -> None:
         """The first entry of `found` is shown, unless `ruler` and `batch_size` say otherwise."""
         first = {name: found[0][name] for name in ("ruler", "batch_size")}
         super().__init__(found=found, **{**first, **traits})
