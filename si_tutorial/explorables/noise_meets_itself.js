@@ -50,10 +50,10 @@ const numbers = (scale) => [0, 1, scale].filter((n) => n !== 1 || scale <= 15)
 function account(stage) {
   const x = [0, STEPS];
   const above = axes(stage, { x, y: [-1, 1], height: 150, margin: [38, 24, 8, 24],
-                              yLabel: "each step’s credit, gradient × step (true: 1)" });
+                              yLabel: "each step’s credit (1: that of a true step)" });
   const below = axes(stage, { x, y: [0, 1], height: 262, margin: [38, 60, 8, 24], grid: true,
                               xLabel: "steps →",
-                              yLabel: "the account: their sum (true, in the end: 1)" });
+                              yLabel: "the account, their sum (1: the true sum)" });
   below.key([{ label: "claimed", color: CLAIM }, { label: "true", color: TRUE }]);
   return (credits, words) => {
     const high = room(...credits), low = Math.min(...credits) < 0

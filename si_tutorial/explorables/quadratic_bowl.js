@@ -38,7 +38,7 @@ const controls = (panel, fold, model) => [
     marks: [[-3, "0.001"], [0, "1"]] }),
 ];
 
-const to_go = (way) => `${short(Math.abs(way), 2)} to go`;
+const to_go = (way) => (Math.abs(way) < 1e-9 ? "nothing to go" : `${short(Math.abs(way), 2)} to go`);
 
 function picture(stage, model) {
   const plot = plane(stage, { x: 2.7 });
@@ -113,8 +113,10 @@ function numbers(more) {
 function sentence({ share, half, importance: found }) {
   const [one, two] = found.map((value, k) => short(times(value, half[k])));
   const part = Math.round((100 * share[0]) / (share[0] + share[1]));
+  const still = share.findIndex((value) => Math.abs(value) < 1e-9);
   return `From this start importance is ${one} times half the curvature for weight 1, and ${two} `
-    + `times for weight 2, and weight 1 earns ${part}\u00a0% of the drop of the loss.`;
+    + `times for weight 2, and weight 1 earns ${part}\u00a0% of the drop of the loss.`
+    + (still < 0 ? "" : ` Weight ${still + 1} does not move, so its account stays empty.`);
 }
 
 function render({ model, el }) {

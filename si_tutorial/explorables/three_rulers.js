@@ -110,8 +110,8 @@ function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
     name: "three_rulers", lines: 7,
     question: "Does SI’s account put the weights in the same order as another measure?",
-    goal: "Choose the measure and the batch size where the whole layer promises most that weights "
-      + "of one pixel do not keep.",
+    goal: "Find the two bars that differ most: much agreement over the layer, little within a "
+      + "pixel.",
   });
   const draw = pairs(stage, rulers, sizes);
   const shown = [
