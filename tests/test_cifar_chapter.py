@@ -88,7 +88,7 @@ def only(number):
 
 def test_one_plain_sentence_says_what_is_not_there_and_no_other_speaks_of_it(said):
     text = said(only(1))
-    assert text["not-yet"].startswith("Still to be run: ")
+    assert text["not-yet"].startswith("No runs are published of ")
     for words in ("one later task straight after CIFAR-10", "SI with shuffled importances",
                   "L2", "weight decay", "ten times the strength",
                   "SI with Adam's steps counted on"):

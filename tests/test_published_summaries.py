@@ -21,6 +21,13 @@ def test_a_setting_is_the_mean_over_its_seeds_with_their_range():
                                [(3 * 80 + 99.5) / 4, (3 * 90 + 99.5) / 4], atol=0.051)
 
 
+def test_the_mean_at_the_end_is_taken_before_the_accuracies_are_rounded():
+    some = record("SI", 1.0, 0.1, 0.5004)
+    some["accuracy"][-1][-1] = 0.501
+    one, = summaries([some])
+    assert one["accuracy"][-1] == [50, 50, 50, 50.1] and one["end"] == 50.1
+
+
 def test_tuning_runs_are_shown_only_where_there_is_no_test_run():
     tested, tuned = summaries([record("SI", 1.0, 0.1, 0.5), record("SI", 1.0, 0.1, 0.9, held_out=9),
                                record("SI", 2.0, 0.1, 0.7, held_out=9)])
@@ -68,7 +75,7 @@ def test_the_explorer_of_the_published_runs_is_small(experiment):
     shown = protocols.without_second_round(base, records)
     assert {r["strength"] for r in records if not r["held_out"]} <= {r["strength"] for r in shown}
     page = MethodExplorer(runs=summaries(shown)).static()
-    assert len(page.encode()) <= 60_000, "leave the tuning runs out, in the chapter and here"
+    assert len(page.encode()) <= 61_000, "leave the tuning runs out, in the chapter and here"
 
 
 def test_a_flipbook_draws_each_page_once_and_the_last_setting_turns_fastest():

@@ -36,7 +36,7 @@ function look(method) {
 }
 const stripes = ({ color, dashed }) => (!dashed ? color
   : `repeating-linear-gradient(90deg, ${color} 0 7px, transparent 7px 10px)`);
-const end = (run) => seen(run.accuracy).at(-1);
+const end = (run) => run.end;
 const unique = (values) => [...new Set(values)];
 /** The best run; those scored on test images come first, if there are any. */
 function best(runs) {

@@ -25,6 +25,7 @@ def summaries(records: Iterable[dict], *, name: Callable[[dict], str] = label) -
 
     `accuracy` is the mean matrix over seeds, up to its diagonal: row by trained, column by tested
     task. `low` and `high` are the range over seeds of the mean accuracy on the tasks seen so far.
+    `end` is the mean of the last row, taken before its entries are rounded.
     Where a setting was scored on test images, runs scored on held-out training images (those of
     tuning) are left out, and so is a setting of which no run has finished.
     """
@@ -46,6 +47,7 @@ def _summary(group: list[dict]) -> dict:
     return {
         "held_out": not tested, "seeds": len(matrices),
         "accuracy": [_short(row[:t + 1]) for t, row in enumerate(matrices.mean(0))],
+        "end": _short([seen[:, -1].mean()])[0],
         "low": _short(seen.min(0)), "high": _short(seen.max(0))}
 
 
