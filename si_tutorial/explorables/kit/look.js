@@ -103,8 +103,6 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 .si-fig legend { padding: 0; margin: 0 0 .25rem; font-size: inherit; float: none; width: auto; }
 .si-fig .si-choice .si-options { display: flex; flex-wrap: wrap; gap: .35rem; }
 .si-fig .si-choice label { position: relative; margin: 0; }
-.si-fig .si-choice label:has(:disabled) { opacity: .45; }
-.si-fig .si-choice :disabled { cursor: default; }
 .si-fig .si-choice input { position: absolute; inset: 0; opacity: 0; margin: 0; cursor: pointer; }
 .si-fig .si-choice label:has(:checked) { background: #0173b2; border-color: #0173b2; color: #fff; }
 .si-fig .si-choice label:has(:focus-visible) { outline: 3px solid var(--si-blue);
