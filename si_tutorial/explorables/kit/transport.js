@@ -27,10 +27,10 @@ export function transport(parent, { compact, play, guide, set_up, tour }) {
     show({ at, left, more }, model, now, stage) {
       steps.forEach((one, i) => set(one, { "aria-pressed": String(i === stage) }));
       const over = at >= 0 && !more && left === 0, within = stage >= 0 && left > 0;
-      const then = stage >= 0 && !within ? tour[stage + 1] : undefined;
+      const then = stage >= 0 && !within && stage + 1 < tour.length;
       does = then && !now ? () => steps[stage + 1].click()
         : () => play(now ? "pause" : within ? "resume" : "all");
-      main.textContent = now ? "❚❚ Pause" : `▶ ${then ? `Next: ${then}`
+      main.textContent = now ? "❚❚ Pause" : `▶ ${then ? `Tour: step ${stage + 2}`
         : at < 0 ? "Train both" : over ? "Train again" : "Go on"}`;
       const first = compact ? -1 : 0; // task 1 has a button of its own
       next.textContent = more ? `Learn task ${Math.max(at, first) + 2}` : "No task left";
