@@ -1,7 +1,10 @@
 """The tour's own button, what stays in sight at a step, the way of the keyboard, and the target."""
 
+from itertools import pairwise
+
 import pytest
 from live_figures import looks
+from test_book import HTML
 
 from si_tutorial.explorables.playground import Playground
 
@@ -89,7 +92,7 @@ def test_tab_meets_what_is_seen_from_top_to_bottom(opened, look):
         tops.append(at[0])
         look.keyboard.press("Tab")
     assert len(tops) > 15
-    assert all(after > before - 40 for before, after in zip(tops, tops[1:], strict=False))
+    assert all(after > before - 40 for before, after in pairwise(tops))
 
 
 @looks("wide", "phone")
@@ -117,3 +120,16 @@ def test_half_of_the_target_is_told(opened):
         figure.get_by_role("button", name="Train again").wait_for(timeout=120_000)
         assert goal.locator("b").inner_text() == words
         assert goal.get_attribute("data-reached") == str(not words).lower()
+
+
+@pytest.mark.built
+@looks("wide")
+def test_on_its_page_the_keyboard_comes_to_the_playground_before_its_code(look):
+    look.goto((HTML / "book/playground.html").as_uri())
+    look.locator(".play-knows b").first.wait_for()
+    assert look.evaluate("""() => {
+      const code = [...document.querySelectorAll(".cell > details")].find((fold) =>
+        fold.parentElement.querySelector(".si-explorable, [data-figure]"));
+      const figure = code.parentElement.querySelector(".si-fig");
+      return Boolean(figure.compareDocumentPosition(code) & Node.DOCUMENT_POSITION_FOLLOWING);
+    }""")
