@@ -46,7 +46,14 @@ addEventListener("beforeprint", () => {
 });
 addEventListener("afterprint", () => { document.documentElement.dataset.theme = shown; });
 
+/** Code that is shown below its figure comes after it for the keyboard, too. */
+function putCodeLast() {
+  for (const fold of document.querySelectorAll(".cell:is(.tag_figure, .tag_table) > details"))
+    fold.parentElement.append(fold);
+}
+
 addEventListener("load", () => {
+  putCodeLast();
   // Sphinx marks nothing on a page that has a search field of its own, as all of these have
   if (!document.getElementById("search-results")) SphinxHighlight.highlightSearchWords();
   setTimeout(openAnswersFound, 50);  // it marks after 10

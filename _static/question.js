@@ -1,7 +1,7 @@
 // Questions: the answer to a choice appears below the choices, where a screen reader announces it.
 "use strict";
 
-/** Show the answer to a chosen radio button. Nodes are copied, so no text is read as markup. */
+/** Show the answer to a chosen radio button, and return its place. Nodes are copied, so no text is read as markup. */
 function answer(radio) {
   const question = radio.closest(".si-quiz");
   const given = [...question.querySelectorAll(".si-answer")]
@@ -11,10 +11,14 @@ function answer(radio) {
   const said = question.querySelector(".si-quiz-said");
   said.dataset.right = given.dataset.right;
   said.replaceChildren(...copy.childNodes);
+  return said;
 }
 
 document.addEventListener("change", (event) => {
-  if (event.target.matches(".si-quiz input")) answer(event.target);
+  if (!event.target.matches(".si-quiz input")) return;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  answer(event.target).scrollIntoView( // only as far as it lies outside the window
+    { block: "nearest", behavior: still ? "instant" : "smooth" });
 });
 
 // a browser may keep what was chosen when a page is loaded anew

@@ -54,33 +54,35 @@ function order_for(model) {
 function display(model, { say, check }, parts, state) {
   const troubles = new Set();
   return (answer, running) => {
-    if (!state.last && !answer.scene) return; // still about the session before this one
-    const last = state.last = { ...state.last, ...answer };
+    if (state.stale && !answer.scene) return; // still about the session before this one
+    const last = state.last = answer.scene ? answer : { ...state.last, ...answer };
+    state.stale = false;
     const setting = { method: model.get("method"), rate: 10 ** model.get("log_rate") };
-    const wrong = trouble(last, setting), { tour } = state;
+    const wrong = trouble(last, setting), { tour } = state, busy = running || state.mute;
     if (state.own && (wrong === "weak" || wrong === "strong")) troubles.add(wrong);
-    check(troubles.size === 2);
+    check(troubles.size === 2, [...troubles].map((found) => `Found: too ${found}.`)[0]);
     if (state.changed) say(CHANGED);
     else if (!tour) say(sentence(last, setting));
-    else say(!state.mute && !running && ended(last) ? outcome(tour, last, setting) : tour.before);
-    parts.forEach((part) => part.show(last, model, running));
+    else say(!busy && ended(last) ? outcome(tour, last, setting) : tour.before);
+    parts.forEach((part) => part.show(last, model, busy, TOUR.indexOf(tour)));
   };
 }
 
 /** What the buttons do. */
 function actions(model, work, state, hold, look) {
   const sheet = sheet_of(model.get("images"));
-  async function begin() {
+  /** A new session; what is seen stays until it answers. `more` is asked along with it. */
+  async function begin(more = {}) {
     work.halt();
-    Object.assign(state, { last: null, synapse: -1, changed: false });
+    Object.assign(state, { stale: true, synapse: -1, changed: false });
     const images = await sheet;
     if (model.get("tasks") === "digits" && !images) set_all(model, { tasks: "islands" }, hold);
     state.sheet = images;
-    return work.ask({ sheet: images, begin: order_for(model) });
+    return work.ask({ sheet: images, begin: order_for(model), ...more });
   }
   async function play(what) {
-    const { last } = state, mine = ++state.turn;
-    Object.assign(state, { tour: null, changed: false, mute: false });
+    const { last } = state, mine = ++state.turn, stay = what === "pause" || what === "resume";
+    Object.assign(state, { tour: stay ? state.tour : null, changed: false, mute: false });
     look();
     if (what === "begin") return begin();
     if (what === "pause") {
@@ -88,7 +90,7 @@ function actions(model, work, state, hold, look) {
       return work.ask({});
     }
     if (what === "anew" || (what === "all" && last && !last.more && last.left === 0)) await begin();
-    return mine === state.turn && work.learn(what === "anew" ? "all" : what);
+    return mine === state.turn && work.learn({ anew: "all", resume: "again" }[what] ?? what);
   }
   async function guide(number) {
     const { traits, second } = TOUR[number], mine = ++state.turn;
@@ -96,10 +98,10 @@ function actions(model, work, state, hold, look) {
     set_all(model, traits, hold);
     Object.assign(state, { tour: TOUR[number], own: false });
     state.mute = true; // a task that is learned at once on the way is not told about
-    await begin();
-    if (second && mine === state.turn) await work.ask({ learn: "again", advance: 1000 });
+    await begin(second ? { learn: "again", advance: 1000 } : {});
+    if (mine !== state.turn) return; // another was pressed
     state.mute = false;
-    return mine === state.turn && work.learn(second ? "next" : "again"); // no other was pressed
+    await work.learn(second ? "next" : "again");
   }
   return { begin, play, guide };
 }
@@ -119,7 +121,6 @@ function print(model, state, show) {
   };
   const after = () => {
     if (!kept) return;
-    state.last = null;
     show(kept, false);
     kept = null;
   };
@@ -131,10 +132,15 @@ function print(model, state, show) {
   };
 }
 
-/** Scrolls as little as brings the pictures into sight, with the bars where buttons stay too. */
+/**
+ * Scrolls as little as brings the pictures into sight, with the bars where buttons stay too. The
+ * button that the keyboard is at never leaves the window for it.
+ */
 function reveal(stage, { box, picture }) {
   const high = box.getBoundingClientRect().bottom - stage.getBoundingClientRect().top;
   const node = high < innerHeight - 80 ? box : picture; // 80: a page's own header, and an edge
+  const focused = stage.closest(".si-fig").querySelector(":focus-visible");
+  if (focused && !(stage.contains(focused) && node === box)) return;
   node.scrollIntoView({ block: "nearest", behavior: still() ? "instant" : "smooth" });
 }
 
@@ -180,12 +186,12 @@ function render({ model, el }) {
     ? { name: "playground", question: "One network forgets. The other remembers." }
     : { name: "playground",
         question: "What does a network still know when it has learned something else?",
-        goal: "Without the tour, find a strength c that holds old knowledge too weakly, and one "
-          + "that holds it too strongly." });
+        goal: "After the tour: find a strength c of the springs that is too weak to keep old "
+          + "knowledge, and one that is too strong to let new in." });
   const { root, stage, panel } = figure;
   make(root, "style", {}, STYLE);
   root.classList.add("play");
-  const state = { last: null, synapse: -1, tour: null, changed: false, turn: 0, mute: false,
+  const state = { last: null, stale: true, synapse: -1, tour: null, changed: false, turn: 0, mute: false,
                   sheet: null, own: false };
   const hold = { on: false };
   const parts = [];

@@ -138,3 +138,28 @@ def test_without_a_script_a_question_is_a_list_too(browser):
     page.goto(PAGE.as_uri())
     is_a_plain_list(page.locator(".si-quiz").first)
     context.close()
+
+
+@pytest.mark.parametrize(("motion", "behavior"), [("reduce", "instant"),
+                                                  ("no-preference", "smooth")])
+def test_the_answer_comes_into_the_window_and_glides_only_where_motion_is_wanted(
+        look, motion, behavior):
+    look.emulate_media(reduced_motion=motion)
+    look.add_init_script("""const scroll = Element.prototype.scrollIntoView;
+      window.asked = [];
+      Element.prototype.scrollIntoView = function (how) {
+        asked.push(how.behavior);
+        scroll.call(this, { ...how, behavior: "instant" }); };""")
+    first = opened(look).first
+    button = first.locator("input").last
+    button.evaluate("e => e.focus({ preventScroll: true })")
+    button.evaluate("e => scrollBy(0, e.getBoundingClientRect().bottom - innerHeight + 8)")
+    look.keyboard.press("Space")
+    box = first.get_by_role("status").bounding_box()
+    assert box["height"] > 20 and box["y"] + box["height"] <= look.viewport_size["height"] + 1
+    assert look.evaluate("asked") == [behavior]
+    before = look.evaluate("scrollY")
+    look.keyboard.press("ArrowUp")      # what is in the window already moves nothing
+    box = first.get_by_role("status").bounding_box()
+    assert box["y"] + box["height"] <= look.viewport_size["height"] + 1
+    assert look.evaluate("scrollY") >= before

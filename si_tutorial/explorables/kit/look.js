@@ -34,6 +34,7 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
   display: flex; gap: .35rem; color: var(--si-muted); }
 .si-fig .si-goal::before { content: "◎"; flex: none; width: 1em; color: var(--si-blue);
   font-weight: 700; }
+.si-fig .si-goal:has(b:not(:empty))::before { content: "◐"; }
 .si-fig .si-goal[data-reached="true"] { color: var(--si-text);
   background: color-mix(in srgb, var(--si-green) 20%, transparent); }
 .si-fig .si-goal[data-reached="true"]::before { content: "✓"; color: var(--si-text); }
@@ -142,6 +143,7 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
  * The frame of a figure: question and target above, drawing (`stage`), controls (`panel`, and
  * `more` below both), and a sentence that says what is seen, with room for `lines` of a phone so
  * that nothing below moves. `check(true)` ticks the target off; it stays so until `check(null)`.
+ * Until then `check(false, words)` says what has been found of it.
  */
 export function frame(el, { name, question, goal, lines = 4 }) {
   el.classList.add("si-explorable");
@@ -156,7 +158,8 @@ export function frame(el, { name, question, goal, lines = 4 }) {
   const target = goal && make(root, "p",
     { class: "si-goal", "aria-live": "polite", "data-reached": "false" });
   const reachedWord = target && make(target, "span", { class: "si-heard" });
-  if (target) make(target, "span", {}, goal);
+  const words = target && make(target, "span", {}, goal ? `${goal} ` : "");
+  const partly = target && make(words, "b");
   const body = make(root, "div", { class: "si-body" });
   const stage = make(body, "div", { class: "si-stage" });
   const said = make(body, "p", { class: "si-said", "aria-live": "polite",
@@ -173,8 +176,10 @@ export function frame(el, { name, question, goal, lines = 4 }) {
       clearTimeout(rest);
       rest = setTimeout(() => said.removeAttribute("aria-busy"), 400);
     },
-    check(reached) {
-      if (!target || !(reached || reached === null)) return;
+    check(reached, part = "") {
+      if (!target) return;
+      if (partly.textContent !== part || reached) partly.textContent = reached ? "" : part;
+      if (!(reached || reached === null)) return;
       target.dataset.reached = String(Boolean(reached));
       reachedWord.textContent = reached ? "Reached:" : "";
     },

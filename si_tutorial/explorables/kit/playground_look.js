@@ -15,7 +15,7 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .si-stage { display: flex; flex-direction: column; gap: .6rem; }
 /* room for the longest words, so that nothing below moves */
 .si-fig.play .si-said { align-self: stretch; min-height: 9.9em; }
-.si-fig.play .si-goal { min-height: 4.55em; }
+.si-fig.play .si-goal { min-height: 6em; }
 .si-fig.play .si-panel { gap: 1.1rem; }
 .si-fig.play h2 { font: inherit; font-weight: 600; margin: 0 0 .35rem; padding: 0; border: 0;
   color: inherit; }

@@ -13,9 +13,9 @@ const DOES = {
     + "the answers, and holds it by a spring as stiff as that.",
   mas: "MAS (memory aware synapses) looks, when a task is over, how much each weight sways the raw "
     + "outputs, whatever the right answer, and holds it by a spring as stiff as that.",
-  si: "SI (synaptic intelligence) counts, while a task is being learned, how much each weight helps, "
-    + "and then holds it by a spring as stiff as that. A large damping ξ softens the springs of "
-    + "weights that have hardly moved.",
+  si: "SI (synaptic intelligence) counts, while a task is being learned, how much each weight helps. "
+    + "It then holds those by the stiffest springs that helped much while they moved little. A "
+    + "large damping ξ softens the springs of weights that have hardly moved.",
   joint: "Joint training is no protection: it may go on seeing the examples of all tasks so far. It "
     + "shows what could be reached.",
 };

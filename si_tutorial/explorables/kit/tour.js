@@ -17,8 +17,8 @@ export const TOUR = [
        "Now both learn task 2, and see no example of task 1.",
        "Each cross is a point of task 1 that was right before. That is catastrophic forgetting."),
   step("Remember", { method: "si" }, true,
-       "The copy on the right now uses Synaptic Intelligence (SI). It has kept count of which "
-       + "weights helped with task 1, and holds those by springs while it learns task 2.",
+       "The copy on the right now uses Synaptic Intelligence (SI). While it learns task 2, it "
+       + "holds by the stiffest springs the weights that helped much with task 1 in a short move.",
        "Springs hold what SI found important for task 1. In the first steps of task 2 it stumbled "
        + "too, and recovered."),
   step("Too weak", { method: "si", log_strength: -2 }, true,
