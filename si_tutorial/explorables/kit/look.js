@@ -125,10 +125,6 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
   calc(100% - 14px) 100%, 0 100%); }
 .si-fig .si-track span { position: absolute; top: 0; bottom: 0; border-radius: 3px;
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-.si-fig [data-absent] .si-track { background: repeating-linear-gradient(135deg, var(--si-line) 0 1px,
-  transparent 1px 6px); box-shadow: inset 0 0 0 1px var(--si-line); }
-.si-fig [data-absent] i { display: none; }
-.si-fig table.si-bars [data-absent] td.si-number { font-weight: 400; color: var(--si-muted); }
 .si-fig .si-track i { position: absolute; top: 0; bottom: 0; width: 2px;
   background: var(--si-text); }
 .si-fig .si-track i.si-zero { width: 1px; opacity: .6; }

@@ -36,6 +36,10 @@ html[data-theme="dark"] .si-fig.play, body[data-jp-theme-light="false"] .si-fig.
 .si-fig.play .play-settings { scroll-margin: 4rem 0 .6rem; }
 .si-fig.play .play-tour button[aria-pressed=true] { border-color: var(--si-blue);
   box-shadow: inset 0 0 0 1px var(--si-blue); }
+.si-fig [data-absent] .si-track { background: repeating-linear-gradient(135deg, var(--si-line) 0 1px,
+  transparent 1px 6px); box-shadow: inset 0 0 0 1px var(--si-line); }
+.si-fig [data-absent] i { display: none; }
+.si-fig table.si-bars [data-absent] td.si-number { font-weight: 400; color: var(--si-muted); }
 .si-fig.play .play-two { display: grid; gap: .6rem .9rem;
   grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .si-fig.play .play-two > div { display: flex; flex-direction: column; justify-content: flex-end; }
