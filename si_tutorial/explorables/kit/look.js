@@ -155,7 +155,7 @@ export function frame(el, { name, question, goal, lines = 4 }) {
     { class: "si-goal", "aria-live": "polite", "data-reached": "false" });
   const reachedWord = target && make(target, "span", { class: "si-heard" });
   const words = target && make(target, "span", {}, goal ? `${goal} ` : "");
-  const partly = target && make(words, "b");
+  const partly = target && make(words, "strong");
   const body = make(root, "div", { class: "si-body" });
   const stage = make(body, "div", { class: "si-stage" });
   const said = make(body, "p", { class: "si-said", "aria-live": "polite",
