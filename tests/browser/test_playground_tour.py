@@ -118,7 +118,7 @@ def test_half_of_the_target_is_told(opened):
         figure.get_by_role("button", name="Learn all tasks with this setting").click()
         figure.locator(".si-main", has_text="Pause").wait_for()
         figure.get_by_role("button", name="Train again").wait_for(timeout=120_000)
-        assert goal.locator("b").inner_text() == words
+        assert goal.locator("strong").inner_text() == words
         assert goal.get_attribute("data-reached") == str(not words).lower()
 
 
