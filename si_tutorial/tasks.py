@@ -132,7 +132,7 @@ def _rows_of(x: Tensor, y: Tensor, group: tuple[int, ...], labels: str) -> tuple
         place = torch.zeros(max(group) + 1, dtype=torch.long)
         place[list(group)] = torch.arange(len(group))
         y = place[y]
-    return x[kept], y
+    return x if kept.all() else x[kept], y
 
 
 def _check_images(part: str, x: Tensor):
