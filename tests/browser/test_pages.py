@@ -37,7 +37,7 @@ def test_a_search_hit_inside_a_folded_answer_opens_it(look, answer, shown):
     look.goto(address)
     text = look.locator(f"{answer} p:not(.admonition-title)").first.text_content()
     word = max(re.findall(r"[a-z]+", text), key=len)
-    look.goto(f"{address}?highlight={word}")  # a result of the search leaves the word in the storage
+    look.goto(f"{address}?highlight={word}")  # the search leaves the word in the storage
     hit = look.locator(f"{shown} span.highlighted").first
     hit.wait_for(state="visible")
     assert hit.inner_text().lower() == word

@@ -1,6 +1,7 @@
 """On paper: the cheat sheet fits on one sheet, and what a PDF would cut off is named."""
 
 import importlib.util
+import re
 import sys
 
 import pytest
@@ -36,6 +37,7 @@ def test_the_cheat_sheet_is_one_sheet(browser, paper):
     page.close()
 
 
+LONG = "A heading that wraps on paper" + 20 * " since it is long"
 WIDE = '<article class="bd-article"><div class="page" id="a">{}</div></article>'
 
 
@@ -72,8 +74,10 @@ def test_a_printed_page_has_bookmarks_and_numbers(browser, tmp_path):
     pdf = tool("pdf")
     page = browser.new_page()
     page.set_content('<script>MathJax = {startup: {promise: Promise.resolve()}}</script>'
-                     + WIDE.format("<h1>First</h1><p>x</p><h2>Second</h2>"))
+                     + f"<style>{(ROOT / '_static/book.css').read_text()}</style>"
+                     + WIDE.format(f"<h1>First</h1><p>x</p><h2>{LONG}</h2>"))
     assert pdf.printed(page, tmp_path / "x.pdf") == []
     data = (tmp_path / "x.pdf").read_bytes()
-    assert b"/Outlines" in data and b"/StructTreeRoot" in data
+    assert b"/StructTreeRoot" in data
+    assert {b"First", LONG.encode()} <= set(re.findall(rb"/Title \((.*)\)", data))
     page.close()
