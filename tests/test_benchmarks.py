@@ -152,5 +152,5 @@ def test_what_the_page_shows_has_been_measured_in_one_place():
     assert all(line["low"] <= line["ratio"] <= line["high"] for line in lines if "ratio" in line)
     assert {line["threads"] for line in lines} == {1}
     names = {tuple(line.get(key) for key in ("benchmark", "what", "to", "network", "parameters",
-                                             "batch_size", "tasks")) for line in lines}
+                                             "batch_size", "tasks", "images")) for line in lines}
     assert len(names) == len(lines), "something was measured twice"
