@@ -1,6 +1,6 @@
 """How near `search_strength` comes to the best strength, on tasks that the book does not use.
 
-    python benchmarks/search_strength.py [--seeds 3] [--only "digits groups"] [--batch 640]
+    python benchmarks/search_strength.py [--seeds 3] [--from 0] [--only "digits groups"] [--batch 10]
 
 Three tasks, 600 images each, learned one after another by 48-48 units. The search chooses a
 strength for the second task, and again for the third, by 500 held-out images of it (300 of the
@@ -173,12 +173,13 @@ def accuracy(params, part, head):
     return (forward(params, x, head).argmax(2) == y).float().mean(1)
 
 
-def found_in(held):
+def found_in(held, old_tasks):
     """The row of the strength that the search takes; `held` are the accuracies of all rows."""
     known = dict(zip(STRENGTHS, held.tolist(), strict=True))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # 128 may be too weak a start
-        return STRENGTHS.index(search_strength(known.__getitem__, start=START, tries=14).strength)
+        return STRENGTHS.index(search_strength(known.__getitem__, start=START, tries=14,
+                                               old_tasks=old_tasks).strength)
 
 
 def trial(name, batch, seed):
@@ -199,9 +200,9 @@ def trial(name, batch, seed):
     one = after(first_weights(size, len(set(heads)), classes, seed), 0, [0.0])
     two = after(one.repeated(0), 1)
     three = after(two, 2)
-    row = found_in(accuracy(two.params, tasks[1]["held out"], heads[1]))
+    row = found_in(accuracy(two.params, tasks[1]["held out"], heads[1]), 1)
     then = after(two.repeated(row), 2)
-    last = found_in(accuracy(then.params, tasks[2]["held out"], heads[2]))
+    last = found_in(accuracy(then.params, tasks[2]["held out"], heads[2]), 2)
     return torch.stack([mean(two, 2), mean(three, 3)]), torch.stack([
         mean(two, 2)[row], mean(then, 3)[last]]), (STRENGTHS[row], STRENGTHS[last])
 
@@ -209,6 +210,7 @@ def trial(name, batch, seed):
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--seeds", type=int, default=3)
+    options.add_argument("--from", type=int, default=0, dest="first", help="the first seed")
     options.add_argument("--only", choices=TRIALS, default=None)
     options.add_argument("--batch", type=int, choices=RATE, default=None)
     options = options.parse_args()
@@ -218,7 +220,8 @@ def main():
     for name in [options.only] if options.only else TRIALS:
         for batch in [options.batch] if options.batch else RATE:
             grid, found, strengths = zip(*(trial(name, batch, seed)
-                                           for seed in range(options.seeds)), strict=True)
+                                           for seed in range(options.first, options.first
+                                                             + options.seeds)), strict=True)
             grids, mean = 100 * torch.stack(grid).mean(0), 100 * torch.stack(found).mean(0)
             for i, count in enumerate((2, 3)):
                 best = int(grids[i].argmax())

@@ -20,7 +20,7 @@ class Found(NamedTuple):
 
 
 def search_strength(train_one: Callable[[float], float], *, start: float, margin: float = 0.2,
-                    factor: float = 0.5, tries: int = 20) -> Found:
+                    old_tasks: int = 1, factor: float = 0.5, tries: int = 20) -> Found:
     """The strength for a new task, found without a look at an old one.
 
     Start with a penalty so strong that it keeps the network from learning, and weaken it until
@@ -95,7 +95,8 @@ def search_strength(train_one: Callable[[float], float], *, start: float, margin
     ends up to eight points below. After two tasks that contradict each other, such as images and
     their negatives, the best strength can be one that hardly learns the second: ten points below.
     """
-    _check(start, margin, factor, tries)
+    _check(start, margin, old_tasks, factor, tries)
+    share = old_tasks * margin / (1 - margin + old_tasks * margin)
     fine_tuning = _accuracy(train_one, 0.0)
     tried: list[tuple[float, float]] = []
     strength = float(start)
@@ -108,8 +109,8 @@ def search_strength(train_one: Callable[[float], float], *, start: float, margin
             accuracy = math.nan
         tried.append((strength, accuracy))
         finite = [one for one in tried if not math.isnan(one[1])]
-        if finite and fine_tuning - accuracy <= margin * (fine_tuning - finite[0][1]):
-            _warn_if_weak(tried, finite[0][0], margin * factor)
+        if finite and fine_tuning - accuracy <= share * (fine_tuning - finite[0][1]):
+            _warn_if_weak(tried, finite[0][0], share * factor)
             return Found(strength, accuracy, fine_tuning, tuple(tried))
         strength *= factor
     where = f"{tries} strengths from {start:g} down to {tried[-1][0]:g}"
@@ -117,7 +118,7 @@ def search_strength(train_one: Callable[[float], float], *, start: float, margin
         raise RuntimeError(f"training diverges with all of {where}, but not without a penalty. "
                            f"{_STEADIER}. Or start lower, or raise `tries`")
     raise RuntimeError(
-        f"none of {where} comes within {margin:g} of what {finite[0][0]:g} withheld from "
+        f"none of {where} comes within {share:g} of what {finite[0][0]:g} withheld from "
         f"fine-tuning's accuracy {fine_tuning:.4g}; the best reaches "
         f"{max(accuracy for _, accuracy in finite):.4g}. If the accuracy still rises towards the "
         "end, start lower or raise `tries`. If not, see that each call of train_one begins with "
@@ -145,12 +146,15 @@ def _warn_if_weak(tried: list[tuple[float, float]], first: float, share: float) 
             "higher, to protect old tasks as well as you can", RuntimeWarning, stacklevel=3)
 
 
-def _check(start: float, margin: float, factor: float, tries: int) -> None:
+def _check(start: float, margin: float, old_tasks: int, factor: float, tries: int) -> None:
     if not (math.isfinite(start) and start > 0):
         raise ValueError(f"start must be a finite number above 0, got {start!r}")
     if not 0 <= margin < 1:
         raise ValueError(f"margin must be at least 0 and below 1, got {margin!r}: it is a share "
                          "of what a penalty can withhold, 0.2 for a fifth of it")
+    if not (math.isfinite(old_tasks) and old_tasks >= 1):
+        raise ValueError(f"old_tasks must be at least 1, got {old_tasks!r}: with no task to "
+                         "remember there is nothing to protect")
     if not 0 < factor < 1:
         raise ValueError(f"factor must lie between 0 and 1, got {factor!r}")
     if tries < 1:

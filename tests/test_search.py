@@ -86,6 +86,24 @@ def test_a_larger_margin_never_finds_a_weaker_one():
     assert found == sorted(found)
 
 
+@pytest.mark.parametrize("old_tasks", [1, 2, 5, 100])
+@pytest.mark.parametrize("margin", [0.0, 0.05, 0.2, 0.5])
+def test_what_is_remembered_counts_once_for_each_old_task(margin, old_tasks):
+    """Share : rest is `old_tasks` times p : 1 − p, so that the share stays below one."""
+    learner = monotone if margin else lambda c: 0.9 if c < 1 else 0.4
+    share = 1 - (1 - margin) / (1 + (old_tasks - 1) * margin)
+    found = search_strength(learner, start=1024.0, margin=margin, old_tasks=old_tasks)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a share near one is found at once
+        assert found == search_strength(learner, start=1024.0, margin=share)
+
+
+def test_three_old_tasks_by_hand():
+    learner = {0.0: 0.875, 16.0: 0.125, 8.0: 0.125, 4.0: 0.25, 2.0: 0.5}
+    found = search_strength(learner.get, start=16.0, margin=0.25, old_tasks=3)
+    assert found.strength == 2.0  # half of what c = 16 withholds: 3/4 : 3/4 for 1/4 : 3/4
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_moves_it_no_further_than_the_margin_that_it_is_worth(seed):
     """If no accuracy is off by ε, it lies between the answers for p ∓ 2ε / what is at stake."""
@@ -151,7 +169,9 @@ def test_never_within_the_margin_is_an_error_that_tells_what_was_reached():
     ({"start": 0.0}, r"start .* got 0\.0"), ({"start": -1.0}, "start"),
     ({"start": math.inf}, "start"), ({"start": math.nan}, "start"),
     ({"margin": 1.0}, r"margin .* got 1\.0: it is a share"),
-    ({"margin": 2}, "margin"), ({"margin": -0.1}, "margin"), ({"factor": 1.0}, "factor"),
+    ({"margin": 2}, "margin"), ({"margin": -0.1}, "margin"),
+    ({"old_tasks": 0}, r"old_tasks .* got 0: with no task"), ({"old_tasks": math.inf}, "old_tasks"),
+    ({"old_tasks": math.nan}, "old_tasks"), ({"factor": 1.0}, "factor"),
     ({"factor": 0.0}, "factor"), ({"factor": 2.0}, "factor"), ({"tries": 0}, "tries")])
 def test_a_setting_out_of_range_is_refused_before_anything_is_trained(settings, words):
     train_one, calls = recorded(monotone)
