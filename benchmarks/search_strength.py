@@ -1,6 +1,6 @@
 """How near `search_strength` comes to the best strength, on tasks that the book does not use.
 
-    python benchmarks/search_strength.py [--seeds 3] [--from 0] [--only "digits groups"] [--batch 10]
+    python benchmarks/search_strength.py [--seeds 3] [--from 0] [--only "mnist turned"] [--batch 10]
 
 Three tasks, 600 images each, learned one after another by 48-48 units. The search chooses a
 strength for the second task, and again for the third, by 500 held-out images of it (300 of the
