@@ -1,12 +1,12 @@
 """The benchmarks' ratios, what they time, and the lines they leave: laws, with a clock made up."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import chunks
 import pytest
 import work
+from scripts import script
 from torch.utils.flop_counter import FlopCounterMode
 
 from si_tutorial.experiments import store
@@ -124,9 +124,7 @@ def test_two_runs_are_compared_by_what_they_have_both_measured(tmp_path, capsys)
 
 
 def test_times_of_notebooks_are_those_of_the_build_the_longest_first(tmp_path, monkeypatch):
-    spec = importlib.util.spec_from_file_location("times", ROOT / "tools/times.py")
-    times = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(times)
+    times = script("tools/times.py")
     monkeypatch.setattr(times, "TIMES", tmp_path / "notebooks.jsonl")
     (tmp_path / "times.xml").write_text(
         '<testsuites><testsuite><testcase classname="book.noise.ipynb" name="noise.ipynb" '

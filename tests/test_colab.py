@@ -1,7 +1,6 @@
 """A notebook opened alone: its first code cell installs, on Colab and only there, what it lacks."""
 
 import ast
-import importlib.util
 import json
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from scripts import script
 
 ROOT = Path(__file__).resolve().parents[1]
 REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
@@ -34,13 +34,6 @@ print("to its end")
 """
 
 
-def address_tool():
-    spec = importlib.util.spec_from_file_location("address", ROOT / "tools/address.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return tool
-
-
 def code_cells(path):
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return [cell for cell in cells if cell["cell_type"] == "code"]
@@ -49,7 +42,7 @@ def code_cells(path):
 @EACH
 def test_the_first_code_cell_is_the_same_everywhere_and_names_the_one_address(path):
     first, *others = code_cells(path)
-    assert first == address_tool().cell(REPOSITORY)
+    assert first == script("tools/address.py").cell(REPOSITORY)
     assert "colab" not in {cell["id"] for cell in others}
     assert f"git+{REPOSITORY['url']}@{REPOSITORY['branch']}" in first["source"][-1]
 
@@ -57,14 +50,14 @@ def test_the_first_code_cell_is_the_same_everywhere_and_names_the_one_address(pa
 @EACH
 def test_writing_the_address_again_changes_nothing(path, tmp_path):
     copy = Path(shutil.copy(path, tmp_path))
-    address_tool().write(copy, REPOSITORY)
+    script("tools/address.py").write(copy, REPOSITORY)
     assert copy.read_bytes() == path.read_bytes()
-    address_tool().write(copy, {"url": "https://github.com/a/b", "branch": "c"})
+    script("tools/address.py").write(copy, {"url": "https://github.com/a/b", "branch": "c"})
     assert "git+https://github.com/a/b@c" in copy.read_text(encoding="utf-8")
 
 
 def test_it_says_what_is_left_to_do():
-    left = address_tool().left_to_do
+    left = script("tools/address.py").left_to_do
     placeholder = left("https://github.com/-owner-/si-tutorial")
     assert "no address yet" in placeholder
     assert [re.search(rf"^  {i}\. .*({word})", placeholder, re.MULTILINE) is not None
@@ -75,7 +68,7 @@ def test_it_says_what_is_left_to_do():
 
 
 def test_a_false_address_is_refused_before_publishing(capsys):
-    assert address_tool().main("https://github.com/another/one") == 1
+    assert script("tools/address.py").main("https://github.com/another/one") == 1
     assert "write that into _config.yml" in capsys.readouterr().out
 
 

@@ -1,6 +1,5 @@
 """The doors: what each button of a page leads to is in the tree, at the one address there is."""
 
-import importlib.util
 import os
 import re
 import shutil
@@ -12,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
+from scripts import script
 from test_book import HTML, pages
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,9 +79,7 @@ def test_what_hides_the_buttons_is_what_the_tool_calls_a_placeholder():
 @pytest.mark.parametrize(("url", "shown"), [("https://github.com/-owner-/x", False),
                                             ("https://github.com/someone/x", True)])
 def test_buttons_vanish_while_the_address_is_a_placeholder(url, shown):
-    spec = importlib.util.spec_from_file_location("face", ROOT / "_ext/face.py")
-    face = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(face)
+    face = script("_ext/face.py")
     options = {"repository_url": url, "use_repository_button": True, "use_edit_page_button": True,
                "launch_buttons": {"binderhub_url": "https://mybinder.org"}}
     face.hide_buttons(None, types.SimpleNamespace(html_theme_options=options))

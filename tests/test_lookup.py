@@ -3,7 +3,6 @@
 import ast
 import importlib
 import importlib.metadata
-import importlib.util
 import inspect
 import json
 import re
@@ -13,16 +12,10 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from docutils import nodes
+from scripts import script
 from test_book import HTML, ROOT, notebooks, pages
 
 TABLE = yaml.safe_load((ROOT / "book/in_the_package.yml").read_text(encoding="utf-8"))
-
-
-def extension(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"_ext/{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def built(page):
@@ -161,7 +154,7 @@ def test_terms_are_in_order_and_each_names_its_chapter():
     ("SIU is SI", ["SIU", "SI"]), ("the empirical Fisher information", ["empirical Fisher "
      "information"]), ("re-anchored, anchor-like, ancho", []), ("heads, subhead", ["head"])])
 def test_a_term_is_found_as_a_word_and_in_its_plural(text, found):
-    pattern = extension("terms").pattern(TERMS)
+    pattern = script("_ext/terms.py").pattern(TERMS)
     assert [match[0] for match in pattern.finditer(text)] == found
 
 
@@ -186,7 +179,7 @@ def test_the_first_use_in_prose_is_the_one_that_is_linked():
     page = nodes.section("", nodes.title("", "An anchor"), prose)
     env = SimpleNamespace(get_doctree=lambda name: glossary, doc2path=lambda name: f"{name}.ipynb")
     builder = SimpleNamespace(get_relative_uri=lambda here, there: f"{there}.html")
-    extension("terms").link(SimpleNamespace(env=env, builder=builder), page, "book/x")
+    script("_ext/terms.py").link(SimpleNamespace(env=env, builder=builder), page, "book/x")
     (reference,) = page.findall(nodes.reference)
     assert reference.astext() == "Anchor" and reference["refuri"].endswith("#term-anchor")
     assert prose.astext() == "anchor is code. Anchors hold. An anchor, a place, holds."
@@ -243,7 +236,7 @@ def test_how_to_install_and_cite_names_no_address_that_cannot_exist(url, known, 
     config = type("Config", (), {"html_theme_options": {
         "repository_url": url, "repository_branch": "main", "extra_footer": "Text."},
         "language": "en", "myst_substitutions": {}, "author": "A", "html_title": "T"})()
-    extension("edition").say(None, config)
+    script("_ext/edition.py").say(None, config)
     said = config.myst_substitutions
     assert (url in said["installation"], url in said["citation"]) == (known, known)
     assert f'version = {{{importlib.metadata.version("si-tutorial")}}}' in said["citation"]

@@ -1,6 +1,5 @@
 """README's picture belongs to the published results, and stands where README can show it."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -8,6 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from scripts import script
 
 from si_tutorial.look import COLORS
 
@@ -16,14 +16,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def tool(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"tools/{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-PICTURE = tool("readme_picture")
+PICTURE = script("tools/readme_picture.py")
 
 
 def published():
@@ -72,7 +65,7 @@ def test_readme_describes_it_with_its_own_numbers():
 
 
 def test_with_an_address_the_picture_has_a_whole_one_and_without_it_none():
-    address = tool("address")
+    address = script("tools/address.py")
     real = {"url": "https://github.com/someone/book", "branch": "main"}
     home = "https://raw.githubusercontent.com/someone/book/main/_static/permuted-mnist-"
     there = address.readme(README, real)

@@ -1,20 +1,13 @@
 """On paper: the cheat sheet fits on one sheet, and what a PDF would cut off is named."""
 
-import importlib.util
 import re
 import sys
 
 import pytest
+from scripts import script
 from test_book import HTML, ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
-
-
-def tool(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"tools/{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def count(pdf):
@@ -50,7 +43,7 @@ WIDE = '<article class="bd-article"><div class="page" id="a">{}</div></article>'
     ('<details><summary>s</summary><pre style="overflow: hidden">' + 200 * "x" + "</pre></details>",
      False)])
 def test_what_paper_cuts_off_is_named(browser, part, cut):
-    pdf = tool("pdf")
+    pdf = script("tools/pdf.py")
     page = browser.new_page(viewport={"width": pdf.WIDTH, "height": 900})
     page.set_content(WIDE.format(part))
     found = page.evaluate(pdf.CUT)
@@ -59,7 +52,7 @@ def test_what_paper_cuts_off_is_named(browser, part, cut):
 
 
 def test_pages_link_to_the_pdf_once(tmp_path):
-    pdf = tool("pdf")
+    pdf = script("tools/pdf.py")
     (tmp_path / "book").mkdir()
     page = tmp_path / "book" / "x.html"
     page.write_text('<div class="extra_footer">\n  Text.</div>')
@@ -71,7 +64,7 @@ def test_pages_link_to_the_pdf_once(tmp_path):
 
 
 def test_a_printed_page_has_bookmarks_and_numbers(browser, tmp_path):
-    pdf = tool("pdf")
+    pdf = script("tools/pdf.py")
     page = browser.new_page()
     page.set_content('<script>MathJax = {startup: {promise: Promise.resolve()}}</script>'
                      + f"<style>{(ROOT / '_static/book.css').read_text()}</style>"
