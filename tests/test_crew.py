@@ -1,18 +1,17 @@
 """Who does a grid's jobs: processes that are killed, interrupted, or come late to a cluster."""
 
-import contextlib
 import json
 import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from functools import partial
 from pathlib import Path
 
 import pytest
+from groups import groups, left_of
 from moments import TINY
 
 from si_tutorial.experiments import crew, runner, store
@@ -126,20 +125,8 @@ def test_a_run_that_cannot_be_done_ends_the_grid_or_is_left_out(tmp_path, monkey
 def start(tmp_path):
     """Start a command in a session of its own; what it says goes to a file."""
     (tmp_path / "my.py").write_text(MINE)
-    started = []
-
-    def do(*words):
-        said = open(tmp_path / f"said{len(started)}.txt", "w")  # noqa: SIM115
-        started.append(subprocess.Popen(
-            [sys.executable, "-m", *words], stdout=said, stderr=said, start_new_session=True,
-            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}))
-        started[-1].said = tmp_path / said.name
-        return started[-1]
-    yield do
-    for process in started:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with groups(tmp_path, ROOT, cwd=tmp_path) as start:
+        yield lambda *words: start([sys.executable, "-m", *words])
 
 
 def until(condition, *processes, limit=300):
@@ -148,13 +135,6 @@ def until(condition, *processes, limit=300):
         assert all(process.poll() is None for process in processes), "a process has ended"
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
-
-
-def left_of(process):
-    """Processes of its session that are still there."""
-    rows = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True,
-                          check=True).stdout.splitlines()
-    return [row for row in rows if row.split()[0] == str(process.pid) and "Z" not in row]
 
 
 def words(*more, epochs=100_000, methods=("fine-tuning", "L2")):

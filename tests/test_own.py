@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from strangers import ROOT_FISHER
 
 from si_tutorial.__main__ import main
 from si_tutorial.datasets import Dataset
@@ -26,22 +27,7 @@ from si_tutorial.experiments.checks import SettingsError
 from si_tutorial.experiments.settings import Run
 from si_tutorial.importance import UniformImportance
 
-MINE = '''
-import torch
-from si_tutorial.datasets import Dataset
-from si_tutorial.fisher import fisher_information
-from si_tutorial.importance import QuadraticPenalty
-
-
-class RootFisher(QuadraticPenalty):
-    """Importance is the root of the Fisher information."""
-
-    def consolidate(self, batches, *, forward=None):
-        self._begin_consolidation()
-        fisher = fisher_information(self._network, batches, forward=forward)
-        return self._end_task({name: self.importance[name] + f.sqrt()
-                               for name, f in fisher.items()}, self._params)
-
+MINE = ROOT_FISHER + '''
 
 class Steps(QuadraticPenalty):
     """Importance is the sum of squared gradients, which is gathered in each step."""

@@ -7,13 +7,13 @@ import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 import types
 from pathlib import Path
 
 import pytest
+from groups import groups, left_of
 from moments import GRID, TINY, assert_finished, digits, grid, grid_killed_at, results, stored
 
 from si_tutorial.experiments import protocols, runner, runs
@@ -241,19 +241,8 @@ def start(tmp_path):
     stand_in.mkdir(parents=True)
     (stand_in / "__init__.py").touch()
     (stand_in / "data.py").write_text("from moments import digits as mnist_data\n")
-    path = os.pathsep.join(map(str, (stand_in.parent, ROOT / "tests", ROOT)))
-    started = []
-
-    def do(command):
-        with open(tmp_path / f"said{len(started)}.txt", "w") as said:
-            started.append(subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path},
-                                            stdout=said, stderr=said, start_new_session=True))
-        return started[-1]
-    yield do
-    for process in started:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with groups(tmp_path, stand_in.parent, ROOT / "tests", ROOT) as start:
+        yield start
 
 
 def wait_until(condition, process, limit=600):
@@ -291,18 +280,13 @@ def test_a_real_grid_is_killed_with_its_workers_and_without_them(tmp_path, start
 @POSIX
 @pytest.mark.skipif(not shutil.which("ps"), reason="needs ps to look for the workers")
 def test_workers_end_soon_after_their_runner_and_one_store_has_one_runner(tmp_path, start):
-    def members():
-        rows = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True,
-                              check=True).stdout.splitlines()
-        return [row for row in rows if row.split()[0] == str(process.pid) and "Z" not in row]
-
     process = start(command(tmp_path / "grid", "epochs=1000000000"))
     locks = tmp_path / "grid" / "checkpoints"
     wait_until(lambda: len(list(locks.glob("*.lock"))) == 2, process)
     with pytest.raises(RuntimeError, match=r"another process is writing to .*\.jsonl: wait for it"):
         grid(tmp_path / "grid")
     os.kill(process.pid, signal.SIGKILL)
-    while members():
+    while left_of(process):
         time.sleep(0.1)
     assert len(list(locks.glob("*.lock"))) == 2  # none has begun another run
     grid(tmp_path / "grid")  # the store is free again

@@ -6,24 +6,13 @@ import socket
 from pathlib import Path
 
 import pytest
+from strangers import ROOT_FISHER
 
 from si_tutorial import __main__ as entry
 from si_tutorial import datasets
 from si_tutorial.experiments import asked, protocols, runner
 
-MINE = '''
-import torch
-from si_tutorial.datasets import Dataset
-from si_tutorial.fisher import fisher_information
-from si_tutorial.importance import QuadraticPenalty
-
-class RootFisher(QuadraticPenalty):
-    def consolidate(self, batches, *, forward=None):
-        self._begin_consolidation()
-        fisher = fisher_information(self._network, batches, forward=forward)
-        return self._end_task({name: self.importance[name] + f.sqrt()
-                               for name, f in fisher.items()}, self._params)
-
+MINE = ROOT_FISHER + '''
 def six():
     y = torch.arange(6).repeat(4)
     x = torch.arange(24 * 64, dtype=torch.uint8).view(24, 1, 8, 8)
