@@ -77,6 +77,12 @@ def test_a_job_whose_process_is_killed_is_named_and_tried_once_more(tmp_path):
     assert len(said) == 2 and all(f"{n}: its process was killed" in " ".join(said) for n in (2, 3))
 
 
+@POSIX
+def test_what_is_tried_again_comes_after_the_others(tmp_path):
+    found, told, _ = outcomes([(partial(die, folder=tmp_path), n) for n in (2, 1)], count=1)
+    assert list(found) == [1, 2] and [n for n, _ in told] == [2, 1, 2]
+
+
 def test_what_ends_a_job_is_its_outcome_and_says_where_it_came_from():
     found, _, _ = outcomes([(fail, 0), (fail, 1), (twice, 2)], count=1)
     assert type(found[0]) is RunnerError and str(found[0]) == "said in a sentence"
