@@ -43,7 +43,7 @@ def test_a_verdict_on_a_strength_follows_from_the_numbers_beside_it(_, opened, l
             for power in range(-3, 5)]
     runs[3] = setting(0, [0.985, 0.99, 0.995], 0.999)  # the best; a weaker one ends like a stiffer
     runs[2], runs[5] = setting(-1, [0.98] * 3, 0.998), setting(2, [0.98] * 3, 0.984)
-    figure, _ = opened("strength_damping", runs=summaries(sum(runs, [])))
+    figure, _ = opened("strength_damping", runs=summaries(r for seeds in runs for r in seeds))
     strength, verdicts = figure.locator("input[name=log_strength]"), set()
     for power in range(-3, 5):
         strength.fill(str(power))
