@@ -90,7 +90,7 @@ function picture(stage, model) {
 }
 
 const number = (value) => // 0 is added, so that nothing is told as −0.00
-  (Math.round(100 * value) / 100 + 0).toFixed(2).replace("-", "−");
+  (Number(value.toFixed(2)) + 0).toFixed(2).replace("-", "−");
 
 /** The numbers of the bars in words; what an area above the line counts, where there is one. */
 function sentence(omega, sum, change, area, coupling) {
