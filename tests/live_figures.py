@@ -44,7 +44,7 @@ TARGETS = {
     "method_explorer": [("input[data-name=method]", "ArrowRight"),
                         ("input[data-name=strength]", "ArrowRight")],
     "more_starts": [("button:text('Draw 100 more')", "Enter*2")],
-    "noise_meets_itself": [("input[name=log_batch]", "Home ArrowRight*9")],
+    "noise_meets_itself": [("input[name=log_batch]", "Home ArrowRight*4")],
     "quadratic_bowl": [("input[name=start]", "ArrowRight*40")],
     "square_of_mean": [("input[name=log_batch]", "End")],
     "strength_damping": [("input[name=log_strength]", "Home ArrowRight*3")],
@@ -54,11 +54,26 @@ TARGETS = {
 }
 
 
+# and one that leaves it again
+LEAVES = {
+    "account_steps": ("input[name=rate]", "End"), "best_c": ("input[name=flat1]", "End"),
+    "draw_a_path": ("button:text('straight')", "Enter"), "flipbook": ("input[name=task]", "Home"),
+    "last_penalty": ("input[name=tilt]", "End"),
+    "method_explorer": ("input[data-name=method]", "ArrowLeft"),
+    "more_starts": ("input[data-name=damping]", "ArrowRight"),
+    "noise_meets_itself": ("input[name=log_batch]", "End"),
+    "quadratic_bowl": ("input[name=tilt]", "Home"),
+    "square_of_mean": ("input[name=log_batch]", "Home"),
+    "strength_damping": ("input[name=log_strength]", "End"),
+    "three_rulers": ("input[value='10']", "Space"), "two_bowls": ("input[name=time]", "Home"),
+}
+
+
 def make(name, **traits):
     """The figure of that name; what it shows of data is made up."""
     if name == "flipbook":
         return flipbook(picture, question="Where does a measure look?", goal="Find the last page.",
-                        reached={"method": "EWC", "task": 3}, up="up", across="{method} across",
+                        reached={"method": "EWC", "task": 3},
                         **{"method": ["SI", "EWC"], "task": [1, 2, 3], **traits})
     if name == "strength_damping":
         traits.setdefault("runs", summaries(

@@ -5,7 +5,7 @@ import { bars, button, buttons, disable, follow, put, reset, slider } from "./ki
 import { axes } from "./kit/axes.js";
 import { make } from "./kit/dom.js";
 import { plane } from "./kit/plane.js";
-import { add, minus, range, rotated, short } from "./kit/numbers.js";
+import { add, minus, range, rotated, round_ticks, short } from "./kit/numbers.js";
 import { gradient, loss } from "./kit/quadratic.js";
 
 const LAST = 30, H = rotated(5.5, 0.9, 65), ORIGIN = [0, 0];
@@ -86,15 +86,12 @@ function picture(stage, model) {
   };
 }
 
-const amount = (value) => (value === 0 || (value >= 0.01 && value < 100) ? value.toFixed(2)
-  : short(value, value < 1 ? 1 : 3));
-
-/** Three or four round numbers up to `high`. */
-function round_ticks(high) {
-  const size = 10 ** Math.floor(Math.log10(high / 2));
-  const step = [5, 2, 1].map((n) => n * size).find((s) => high / s >= 2);
-  return range(Math.floor(high / step) + 1).map((i) => [i * step, short(i * step, 2)]);
-}
+/** Two digits after the point, fewer of a large number, and one that counts of a small one. */
+const amount = (value) => {
+  const size = Math.abs(value);
+  return size === 0 || (size >= 0.01 && size < 100) ? value.toFixed(2).replace("-", "−")
+    : short(value, size < 1 ? 1 : 3);
+};
 
 function stacks(stage) {
   const plot = axes(stage, { x: [0, 4], y: [0, 1], height: 210, margin: [56, 24, 8, 22],
@@ -105,8 +102,7 @@ function stacks(stage) {
     plot.clear();
     const tops = bricks.reduce((list, brick) => [...list, add(list.at(-1), brick)], [[0, 0]]);
     plot.ranges.y = scale;
-    const last = drop < 0 ? "rise of loss" : "drop of loss";
-    plot.ground(["weight 1", "weight 2", "both", last].map((name, i) => [i + 0.5, name]),
+    plot.ground(["weight 1", "weight 2", "both", "drop of loss"].map((name, i) => [i + 0.5, name]),
                 round_ticks(scale[1]));
     plot.line([[0, 0], [4, 0]], { stroke: "var(--si-line)", "stroke-width": 1 });
     [0, 1].forEach((k) => {
@@ -117,7 +113,7 @@ function stacks(stage) {
     column(2, omega[0], sum, { fill: COLORS[1] });
     column(3, 0, drop, { fill: drop < 0 ? "var(--si-red)" : "var(--si-green)" });
     [omega[0], omega[1], sum, drop].forEach((value, i) => {
-      plot.text([i + 0.5, Math.max(value, 0)], amount(Math.abs(value)), { dy: -6 });
+      plot.text([i + 0.5, Math.max(value, 0)], amount(value), { dy: -6 });
     });
     plot.describe(`Four columns. Weight 1 has earned ${amount(omega[0])}, weight 2 `
       + `${amount(omega[1])}, both ${amount(sum)}; the loss has ${drop < 0 ? "risen" : "dropped"} `
@@ -147,7 +143,7 @@ function sentence({ bricks, sum, drop, importance }) {
 }
 
 /** Buttons that take steps; what they return shows whether any are left. */
-function steppers(panel, model, check) {
+function steppers(panel, model) {
   let stop = () => {};
   const row = buttons(panel);
   const go = (steps) => put(model, "steps", Math.min(steps, LAST));
@@ -160,15 +156,15 @@ function steppers(panel, model, check) {
     const from = model.get("steps");
     stop = animate(0.09 * (LAST - from), (share) => go(from + Math.floor(share * (LAST - from))));
   });
-  reset(row, model, NAMES, () => { stop(); check(null); });
+  reset(row, model, NAMES, () => stop());
   return { show: () => [one, all].forEach((node) => disable(node, model.get("steps") === LAST)),
            stop: () => stop() };
 }
 
 const sliders = (panel, model) => [
   slider(panel, model, "steps", { label: "steps taken", min: 0, max: LAST, step: 1 }),
-  slider(panel, model, "rate", { label: "learning rate", min: 0.01, max: 0.4, step: 0.01,
-    marks: [[0.02, "small"], [0.15, "large"], [0.38, "too large"]] }),
+  slider(panel, model, "rate", { label: "learning rate", min: 0.01, max: 0.37, step: 0.01,
+    marks: [[0.02, "small"], [0.15, "large"], [0.37, "too large"]] }),
   slider(panel, model, "log_damping", { label: "damping ξ", min: -4, max: 1, step: 0.25,
     format: (value) => short(10 ** value, 2) })];
 
@@ -181,7 +177,7 @@ function render({ model, el }) {
   });
   const draw = picture(stage, model);
   const pile = stacks(panel);
-  const steps = steppers(panel, model, check), shown = [...sliders(panel, model), steps.show];
+  const steps = steppers(panel, model), shown = [...sliders(panel, model), steps.show];
   make(panel, "p", {}, "Importance: ω / (Δ² + ξ), where ω is the height of the stack and Δ the "
     + `displacement, from the start to here. A full bar is ${FULL}.`);
   const fill = bars(panel, [0, 1].map((k) => ({

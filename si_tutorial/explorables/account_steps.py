@@ -16,7 +16,7 @@ class AccountSteps(Explorable):
 
     _esm = bundle(Path(__file__).with_suffix(".js"))
     steps = Int(1, min=0, max=30).tag(sync=True)
-    rate = Float(0.06, min=0.01, max=0.4).tag(sync=True)
+    rate = Float(0.06, min=0.01, max=0.37).tag(sync=True)
     start_x = Float(0.4, min=-2.5, max=2.5).tag(sync=True)
     start_y = Float(1.9, min=-2.5, max=2.5).tag(sync=True)
     log_damping = Float(-2.0, min=-4, max=1).tag(sync=True)

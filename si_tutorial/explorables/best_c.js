@@ -4,14 +4,15 @@ import { frame } from "./kit/look.js";
 import { bars, button, buttons, follow, put, reset, slider, toggle } from "./kit/controls.js";
 import { axes } from "./kit/axes.js";
 import { make } from "./kit/dom.js";
-import { along, free, round } from "./kit/room.js";
+import { labels } from "./kit/labels.js";
 import { plane } from "./kit/plane.js";
-import { add, minus, range, rotated, short, solve, times } from "./kit/numbers.js";
+import { add, minus, range, rotated, round_ticks, short, solve, times } from "./kit/numbers.js";
 import { best_strength, forgetting, joint_loss, second_displacement } from "./kit/quadratic.js";
 
 const NAMES = ["log_strength", "steep1", "flat1", "angle1", "steep2", "flat2", "angle2",
                "diagonal", "shift_x", "shift_y"];
 const FIRST = "var(--si-blue)", SECOND = "var(--si-orange)", JOINT = "var(--si-green)";
+const FULL = 8; // the loss that a full bar means, whatever is moved
 const POWERS = range(81).map((i) => -2 + i / 20);
 
 function two(model) {
@@ -52,14 +53,12 @@ function picture(stage, model) {
     plot.cross(both, { stroke: JOINT, "stroke-width": 4 });
     plot.dot([0, 0], { r: 8, fill: FIRST });
     plot.ring(here);
-    const taken = [...along([0, 0], here), ...round(plot, shift, 10),
-                   ...round(plot, [0, 0], 9), ...round(plot, here, 14), ...round(plot, both, 7)];
-    for (const [at, name] of [[[0, 0], "task 1"], [shift, "task 2"], [both, "best for both"],
-                              [here, "end"]]) {
-      if (name === "end" && (near(here, shift) || near(here, [0, 0]) || near(here, both))) continue;
-      const spot = free(plot, at, name, taken, ends);
-      plot.text(at, name, { ...spot, bold: name === "end" });
-      taken.push(...spot.box);
+    const name = labels(plot, [ends, [[0, 0], here]], [[0, 0], shift, both, here]);
+    name([0, 0], "task 1");
+    name(shift, "task 2");
+    name(both, "best for both");
+    if (![shift, [0, 0], both].some((at) => near(here, at))) {
+      name(here, "end", { bold: true, near: "ring" });
     }
     place(shift);
     plot.describe(words);
@@ -68,7 +67,7 @@ function picture(stage, model) {
 
 function curves(panel) {
   const ticks = [-2, -1, 0, 1, 2].map((p) => [p, String(10 ** p)]);
-  const plot = axes(panel, { x: [-2, 2], y: [0, 1], height: 205, margin: [22, 24, 22, 36],
+  const plot = axes(panel, { x: [-2, 2], y: [0, 1], height: 205, margin: [38, 24, 22, 36],
     xTicks: ticks, grid: true, xLabel: "strength c", yLabel: "loss after task 2" });
   return ({ power, best, cost }) => {
     const kinds = [[forgetting, FIRST, "task 1"], [joint_loss, JOINT, "both"]];
@@ -76,6 +75,7 @@ function curves(panel) {
     const high = 1.25 * Math.max(...values.flat().map(([, v]) => v), 1e-3);
     plot.clear();
     plot.ranges.y = [0, high];
+    plot.ground(ticks, round_ticks(high));
     plot.line([[power, 0], [power, high]], { "stroke-dasharray": "3 4", "stroke-width": 1.5 });
     kinds.forEach(([what, color, name], i) => {
       plot.line(values[i], { stroke: color, "stroke-width": 3 });
@@ -123,13 +123,14 @@ function shapes(more, model) {
 
 function sentence({ c, none, lost, worse, best }) {
   const least = best > 900 ? "as large as it can be" : best < 0.0011 ? "zero" : short(best, 2);
-  const [without, kept] = [none, lost].map((value) => value.toFixed(2));
-  return (worse ? `Springs of strength c = ${short(c, 2)} make it worse: the loss of task 1 rises `
+  const [without, kept] = [none, lost].map((value) => value.toFixed(3)), c_words = short(c, 2);
+  const first = worse ? `Springs of strength c = ${c_words} make it worse: the loss of task 1 rises `
     + `by ${kept}, without springs by ${without}. They know only the diagonal of its bowl (dotted) `
     + "and lead the weights out of its valley."
-    : `Task 2 pulls the weights, springs of strength c = ${short(c, 2)} hold them back. The loss `
-      + `of task 1 rises by ${kept}, without springs by ${without}.`)
-    + ` For both tasks together the best c is ${least}.`;
+    : `Task 2 pulls the weights, springs of strength c = ${c_words} hold them back. The loss of `
+      + `task 1 rises by ${kept}, ${kept === without ? "as much as without springs"
+        : `without springs by ${without}`}.`;
+  return `${first} For both tasks together the best c is ${least}.`;
 }
 
 function render({ model, el }) {
@@ -142,6 +143,7 @@ function render({ model, el }) {
   const shown = [slider(panel, model, "log_strength", { label: "strength c", min: -2, max: 2,
     step: 0.05, format: (p) => short(10 ** p, 2),
     marks: [[-2, "weak"], [0, "1"], [2, "strong"]] })];
+  make(panel, "p", {}, `Losses after task 2. A full bar is ${FULL}.`);
   const fill = bars(panel, [
     { key: "none", label: "task 1, no springs", color: "var(--si-grey)" },
     { key: "forgetting", label: "task 1, springs", color: FIRST },
@@ -151,11 +153,11 @@ function render({ model, el }) {
   const plot = curves(panel);
   shown.push(toggle(panel, model, "diagonal", { label: "weights do not interact" }),
              ...shapes(more, model));
-  reset(buttons(panel), model, NAMES, () => check(null));
+  reset(buttons(panel), model, NAMES);
   return follow(model, NAMES, () => {
     const found = outcome(model), words = sentence(found), { none, lost, joint } = found;
     shown.forEach((show) => show());
-    fill({ none, forgetting: lost, joint }, Math.max(none, lost, joint, 0.05));
+    fill({ none, forgetting: lost, joint }, FULL);
     say(words);
     check(found.worse);
     plot(found);

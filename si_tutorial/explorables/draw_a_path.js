@@ -1,4 +1,4 @@
-// A path over a tilted bowl: its shares, their sum, and the area that explains the difference.
+// A path over a tilted bowl: both accounts, their sum, and the area that explains the difference.
 
 import { frame } from "./kit/look.js";
 import { bars, button, buttons, follow, reset, slider } from "./kit/controls.js";
@@ -9,6 +9,7 @@ import { gradient, loss } from "./kit/quadratic.js";
 const START = [-1.9, -0.3], END = [1.2, 0.5], OPTIMUM = [1.5, 0.7];
 const CORNERS = [1, 2, 3].map((i) => [`x${i}`, `y${i}`]), NAMES = ["coupling", ...CORNERS.flat()];
 const SCALES = [15, 30, 60, 120]; // few, and zero at the same place in each
+const DEBT = -0.005; // what is nearer to zero is told as 0.00
 const COLORS = ["var(--si-blue)", "var(--si-orange)"];
 const between = (share) => [0, 1].map((k) => START[k] + share * (END[k] - START[k]));
 const SHAPES = {
@@ -56,6 +57,7 @@ export const enclosed_area = (corners) => corners.reduce((sum, [x, y], i) => {
 
 const middle = (corners) => [0, 1].map((k) =>
   corners.reduce((sum, at) => sum + at[k], 0) / corners.length);
+const sign_of = (change) => (change < 0 ? "−" : "+");
 const SIGNS = { "+": "var(--si-green)", "−": "var(--si-red)" };
 
 function picture(stage, model) {
@@ -66,15 +68,15 @@ function picture(stage, model) {
   return ({ H, corners }, words) => {
     plot.clear();
     plot.bowl(H, [0.1, 0.5, 1.2, 2.4, 4, 6, 9, 13, 18], { at: OPTIMUM });
-    const parts = lobes(corners).map((part) => [part, enclosed_area(part)]);
-    for (const [part, area] of parts) {
-      plot.area(part, { fill: SIGNS[area < 0 ? "−" : "+"], "fill-opacity": 0.25 });
+    const parts = lobes(corners).map((part) => [part, H[0][1] * enclosed_area(part)]);
+    for (const [part, change] of parts) {
+      plot.area(part, { fill: change ? SIGNS[sign_of(change)] : "var(--si-grey)",
+                        "fill-opacity": 0.25 });
     }
     plot.line([START, END], { "stroke-dasharray": "6 5" });
     plot.line(corners, { stroke: "var(--si-green)", "stroke-width": 3.5 });
-    plot.cross(OPTIMUM);
-    for (const [part, area] of parts.filter((pair) => Math.abs(pair[1]) > 0.12)) {
-      const sign = plot.text(middle(part), area < 0 ? "−" : "+", { dy: 8, bold: true });
+    for (const [part, change] of parts.filter((pair) => Math.abs(pair[1]) > 0.12)) {
+      const sign = plot.text(middle(part), sign_of(change), { dy: 8, bold: true });
       sign.style.fontSize = "24px";
     }
     for (const [at, name, side] of [[START, "start", "end"], [END, "end", "start"]]) {
@@ -87,19 +89,22 @@ function picture(stage, model) {
   };
 }
 
-const number = (value) => value.toFixed(2).replace("-", "−");
+const number = (value) => // 0 is added, so that nothing is told as −0.00
+  (Number(value.toFixed(2)) + 0).toFixed(2).replace("-", "−");
 
-function sentence(share, straight, sum, change, area) {
-  const debt = share.findIndex((w) => w < -0.005);
+/** The numbers of the bars in words; what an area above the line counts, where there is one. */
+function sentence(omega, sum, change, area, coupling) {
+  const debt = omega.findIndex((w) => w < DEBT);
   const first = debt >= 0
-    ? `Weight ${debt + 1} ends in debt: on this way it has raised the loss by `
-      + `${number(-share[debt])}, and the other has paid for it.`
-    : `On this way weight 1 earns ${number(share[0])} and weight 2 ${number(share[1])}.`;
+    ? `The account of weight ${debt + 1} is in debt: on this way the weight has raised the loss by `
+      + `${number(-omega[debt])}, and the other has paid for it.`
+    : `On this way the account of weight 1 is ${number(omega[0])}, that of weight 2 `
+      + `${number(omega[1])}.`;
   const second = Math.abs(change) < 0.005
     ? "That is what the straight way gives them."
-    : `Weight 1 gets ${number(Math.abs(change))} ${change > 0 ? "more" : "less"} than on the `
-      + `straight way: H₁₂ times the shaded area (${number(area)}, above the dashed line it counts `
-      + "as negative).";
+    : `For weight 1 that is ${number(Math.abs(change))} ${change > 0 ? "more" : "less"} than on the `
+      + `straight way: H₁₂ times the shaded area, ${number(coupling)} · ${number(area)}.`
+      + (area < 0 ? " (Above the dashed line an area counts as negative.)" : "");
   return `${first} ${second} The sum is ${number(sum)}, whatever the way.`;
 }
 
@@ -107,8 +112,8 @@ function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
     name: "draw_a_path", lines: 8,
     question: "Same start, same end. Does the way between them matter?",
-    goal: "With the interaction as it is, drag the corners until one weight ends in debt, with a "
-      + "share below zero. Try the other side of the dashed line.",
+    goal: "With the interaction as it is, drag the corners until one account is in debt, below "
+      + "zero. Try the other side of the dashed line.",
   });
   const first = model.get("coupling"), draw = picture(stage, model);
   const row = buttons(panel);
@@ -119,34 +124,32 @@ function render({ model, el }) {
     });
   }
   const fill = bars(panel, [
-    { key: "share-1", label: "share of weight 1", color: COLORS[0] },
-    { key: "share-2", label: "share of weight 2", color: COLORS[1] },
+    { key: "account-1", label: "account of weight 1", color: COLORS[0] },
+    { key: "account-2", label: "account of weight 2", color: COLORS[1] },
     { key: "sum", label: "sum: drop of loss", color: "var(--si-text)" }],
-    { caption: "shares along the path", wide: "50%", format: (value) => value.toFixed(2) });
+    { caption: "accounts along the path", wide: "50%", format: (value) => value.toFixed(2) });
   const explain = bars(panel, [
     { key: "change", label: "weight 1 minus straight way", color: COLORS[0] },
-    { key: "area", label: "H₁₂ × area, with its sign", color: "var(--si-green)" }],
+    { key: "area", label: "H₁₂ × shaded area", color: "var(--si-grey)" }],
     { caption: "difference from the straight path", wide: "50%",
       format: (value) => value.toFixed(2) });
   const shown = [slider(panel, model, "coupling", {
     label: "interaction H₁₂", min: -1.8, max: 1.8, step: 0.1,
     marks: [[0, "not at all"]], format: (value) => value.toFixed(1).replace("-", "−") })];
-  reset(buttons(panel), model, NAMES, () => check(null));
+  reset(buttons(panel), model, NAMES);
   return follow(model, NAMES, () => {
     const coupling = model.get("coupling"), H = [[2, coupling], [coupling, 2]];
     const corners = [START, ...CORNERS.map((names) => names.map((n) => model.get(n))), END];
-    const share = path_shares(corners, H, OPTIMUM);
-    const straight = path_shares([START, END], H, OPTIMUM);
+    const omega = path_shares(corners, H, OPTIMUM), straight = path_shares([START, END], H, OPTIMUM);
     const sum = loss(START, H, OPTIMUM) - loss(END, H, OPTIMUM), area = enclosed_area(corners);
-    const change = share[0] - straight[0];
-    const words = sentence(share, straight, sum, change, area);
+    const change = omega[0] - straight[0], words = sentence(omega, sum, change, area, coupling);
     shown.forEach((show) => show());
-    const most = SCALES.find((scale) => scale >= Math.max(...share, sum, -2 * Math.min(...share)));
-    fill({ "share-1": share[0], "share-2": share[1], sum }, most, -most / 2); // zero stays put
+    const most = SCALES.find((scale) => scale >= Math.max(...omega, sum, -2 * Math.min(...omega)));
+    fill({ "account-1": omega[0], "account-2": omega[1], sum }, most, -most / 2); // zero stays put
     const widest = SCALES.find((scale) => scale >= 3 * Math.abs(change)) / 3;
     explain({ change, area: coupling * area }, 1.01 * widest, -widest);
     say(words);
-    check(Math.min(...share) < 0 && coupling === first);
+    check(Math.min(...omega) < DEBT && coupling === first);
     draw({ H, corners }, "Level lines of a tilted bowl, a path with three corners between two "
       + `fixed ends, and the area between it and the straight line. ${words}`);
   });

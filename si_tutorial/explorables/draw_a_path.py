@@ -1,4 +1,4 @@
-"""A path to be drawn over a tilted bowl: what it earns each weight, live."""
+"""A path to be drawn over a tilted bowl: the account of each weight, live."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from si_tutorial.explorables.explorable import Explorable, bundle
 
 
 class DrawAPath(Explorable):
-    """Shares of two weights along a path with three corners, between two ends that stay.
+    """Accounts of two weights along a path with three corners, between two ends that stay.
 
     `coupling` is H₁₂; the diagonal of H is (2, 2). Corners are (`x1`, `y1`) … (`x3`, `y3`).
     """

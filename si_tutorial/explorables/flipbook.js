@@ -9,10 +9,6 @@ export const page_number = (settings, chosen) => Object.entries(settings).reduce
   (number, [name, values]) =>
     number * values.length + Math.max(0, values.indexOf(chosen[name])), 0);
 
-/** Words along a side of the picture, with the value chosen for each {setting} in them. */
-const filled = (words, chosen) => words.replace(/\{(\w+)\}/g,
-  (all, name) => (Object.hasOwn(chosen, name) ? String(chosen[name]) : all));
-
 function control(panel, model, name, values) {
   const label = name.replaceAll("_", " ");
   const choose = (value) => put(model, "chosen", { ...model.get("chosen"), [name]: value });
@@ -60,24 +56,21 @@ function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
     name: "flipbook", question: model.get("question"), goal: model.get("goal"),
     lines: Math.ceil(long / 36) });
-  const box = make(stage, "div"), up = make(box, "p");
+  const box = make(stage, "div");
   const many = beside ? settings[beside] : [undefined];
   const row = make(box, "div", { style: "display: grid; gap: .7rem; "
     + `grid-template-columns: repeat(${many.length}, minmax(0, 1fr))` });
   const pictures = many.map((value) => picture(row, beside && String(value)));
   if (beside) stage.parentNode.style.gridTemplate = "'stage' 'panel' 'said' / minmax(0, 1fr)";
-  const across = make(box, "p", { style: "text-align: right" });
   if (model.get("key").length) color_key(stage, model.get("key"));
   const shown = Object.entries(settings).filter(([name]) => name !== beside)
     .map(([name, values]) => control(panel, model, name, values));
-  reset(buttons(panel), model, ["chosen"], () => check(null));
+  reset(buttons(panel), model, ["chosen"]);
   return follow(model, ["chosen", "pages"], () => {
     const chosen = model.get("chosen"), reached = Object.entries(model.get("reached"));
     const pages = many.map((value) => model.get("pages")[
       page_number(settings, beside ? { ...chosen, [beside]: value } : chosen)]);
     shown.forEach((show) => show());
-    up.textContent = filled(model.get("up"), chosen);
-    across.textContent = filled(model.get("across"), chosen);
     pictures.forEach((show, i) => show(pages[i]));
     say([...new Set(pages.map(({ caption }) => caption))].join(" "));
     check(reached.length > 0 && reached.every(([name, value]) => chosen[name] === value));

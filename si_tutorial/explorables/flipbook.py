@@ -27,8 +27,6 @@ class Flipbook(Explorable):
     question = Unicode().tag(sync=True)
     goal = Unicode().tag(sync=True)
     reached = Dict().tag(sync=True)
-    across = Unicode().tag(sync=True)
-    up = Unicode().tag(sync=True)
     beside = Unicode().tag(sync=True)
     key = List().tag(sync=True)
     settings = Dict().tag(sync=True)
@@ -37,16 +35,14 @@ class Flipbook(Explorable):
 
 
 def flipbook(draw: Callable[..., Page], *, question: str, goal: str = "",
-             reached: Mapping | None = None, across: str = "", up: str = "", beside: str = "",
-             key: Sequence[str] = (), **settings: Sequence) -> Flipbook:
+             reached: Mapping | None = None, beside: str = "", key: Sequence[str] = (),
+             **settings: Sequence) -> Flipbook:
     """All pictures `draw(**values)`, for every combination of the values that settings list.
 
     Numbers get a slider, words get buttons. A picture less than 100 pixels wide is shown large,
-    with its pixels as squares; `across` and `up` are the words along its sides, in which the name
-    of a setting in braces stands for its value. `goal` is a target for the reader, and `reached`
-    holds the values at which it is met. The setting named by `beside` has no control: the pages of
-    all its values lie side by side. `key` is two words for the ends of viridis, the colours of the
-    pictures.
+    with its pixels as squares. `goal` is a target for the reader, and `reached` holds the values at
+    which it is met. The setting named by `beside` has no control: the pages of all its values lie
+    side by side. `key` is two words for the ends of viridis, the colours of the pictures.
 
     >>> flipbook(draw, question="…", batch_size=[10, 40, 160, 640])         # doctest: +SKIP
     """
@@ -59,8 +55,7 @@ def flipbook(draw: Callable[..., Page], *, question: str, goal: str = "",
     shown = [draw(**dict(zip(names, values, strict=True)))
              for values in itertools.product(*settings.values())]
     return Flipbook(
-        question=question, goal=goal, reached=dict(reached or {}), across=across, up=up,
-        beside=beside, key=list(key),
+        question=question, goal=goal, reached=dict(reached or {}), beside=beside, key=list(key),
         settings={name: list(values) for name, values in settings.items()},
         chosen={name: values[0] for name, values in settings.items()},
         pages=[{"png": base64.b64encode(page.png).decode(), "alt": page.alt,

@@ -14,11 +14,12 @@ const MINIMA = [1, 2, 3].map((t) => [`m${t}x`, `m${t}y`]);
 const NAMES = ["tasks", "dimensions", "memory", "tilt", ...MINIMA.flat()];
 const COLORS = ["var(--si-blue)", "var(--si-orange)", "var(--si-purple)"];
 const BEST = "var(--si-green)";
-const FULL = 2; // what a full bar means, whatever is moved
+const FULL = 4; // what a full bar means, whatever is moved
 const MEMORIES = [["each", "EWC: one set of springs per old task"],
                   ["latest", "online EWC: one set, at the last end"],
                   ["posterior", "everything: the old losses"]];
 const NAME = { each: "EWC", latest: "online EWC", posterior: "everything" };
+const DOTTED = { each: "springs", latest: "springs", posterior: "old losses" };
 const SAME = 0.005; // nearer than this, a distance is told as 0.00
 const plus = (A, B) => A.map((row, i) => add(row, B[i]));
 const apart = (a, b) => Math.hypot(...minus(a, b));
@@ -91,12 +92,12 @@ function named({ ends, best, off }) {
 
 function two_weights(stage, model) {
   const plot = plane(stage), place = movable(plot, model);
-  return [plot, (tasks, found, words) => {
+  return [plot, (tasks, found, remembered, words) => {
     const { ends, stiffness, center, best, off } = found;
     plot.clear();
     tasks.hessians.forEach((H, t) =>
       plot.bowl(H, [0.3, 1.2], { at: tasks.minima[t], color: COLORS[t] }));
-    plot.bowl(stiffness, [0.6, 2.4], { at: center, color: "var(--si-text)", "stroke-width": 2,
+    plot.bowl(stiffness, [2.4], { at: center, color: "var(--si-text)", "stroke-width": 2,
                                        "stroke-dasharray": "2 5" });
     trail(plot, ends, best);
     const name = labels(plot, [ends, [ends.at(-1), best]], [...tasks.minima, ends.at(-1), best]);
@@ -106,7 +107,7 @@ function two_weights(stage, model) {
       name(at, text, { bold: text !== "after task 2", near: dotted ? "grip" : "ring" });
     }
     const high = Math.sqrt(4.8 / eigen(stiffness)[1][0]);
-    name([center[0], center[1] - high], "penalty");
+    name([center[0], center[1] + (center[1] - high > -2.6 ? -high : high)], remembered);
     MINIMA.forEach((_, t) => place[t](tasks.minima[t]));
     plot.describe(words);
   }];
@@ -120,7 +121,7 @@ function one_weight(stage, model) {
   const plot = axes(stage, { x: [-2.8, 2.8], y: [-3.6, 9], height: 392, margin: [8, 24, 8, 24],
                              xLabel: "weight 1 →", yLabel: "↑ loss" });
   const place = movable(plot, model), xs = range(113).map((i) => -2.8 + i / 20);
-  return [plot, (tasks, found, words) => {
+  return [plot, (tasks, found, remembered, words) => {
     const { ends, center, stiffness, best } = found;
     const curve = (f) => xs.map((x) => [x, f([x, 0])]), old = (p) => loss(p, stiffness, center);
     const each = tasks.minima.map((at, t) => curve((p) => loss(p, tasks.hessians[t], at)));
@@ -141,7 +142,7 @@ function one_weight(stage, model) {
     }
     const name = labels(plot, [...each, curve(old), curve((p) => together(p, tasks))]);
     name(at_height(curve((p) => together(p, tasks)), 6), "all losses");
-    name(at_height(curve(old), 3), "penalty");
+    name(at_height(curve(old), 3), remembered);
     MINIMA.forEach((_, t) => place[t](tasks.minima[t]));
     plot.describe(words);
   }];
@@ -165,9 +166,9 @@ function sentence(memory, { off, excess }, { minima, flat }, tilt) {
 function render({ model, el }) {
   const { stage, panel, more, say, check } = frame(el, {
     name: "last_penalty", lines: 7,
-    question: "A penalty stands in for the old tasks. Does training end where it should?",
-    goal: "With three tasks and two weights, make EWC or online EWC end where all losses together "
-      + "are least. Keep the tasks' minima at least 1 apart.",
+    question: "Springs remember the old tasks. Is the end the best place for all of them?",
+    goal: "With three tasks and two weights, make EWC or online EWC end at the best place. Keep "
+      + "the tasks’ minima at least 1 apart.",
   });
   const views = { 2: two_weights(stage, model), 1: one_weight(stage, model) };
   const memory = choice(panel, model, "memory", { label: "the penalty consists of",
@@ -181,7 +182,7 @@ function render({ model, el }) {
     choice(more, model, "tasks", { label: "tasks", options: [[2, "two"], [3, "three"]] }),
     choice(more, model, "dimensions", { label: "weights", options: [[1, "one"], [2, "two"]] })];
   const tilt = panel.querySelector("[name=tilt]");
-  reset(buttons(panel), model, NAMES, () => check(null));
+  reset(buttons(panel), model, NAMES);
   return follow(model, NAMES, () => {
     const tasks = given(model), remembers = model.get("memory"), { minima } = tasks;
     const found = outcome(tasks, remembers);
@@ -195,7 +196,8 @@ function render({ model, el }) {
     for (const [dimensions, [plot, draw]] of Object.entries(views)) {
       const on = Number(dimensions) === model.get("dimensions");
       plot.svg.style.display = on ? "" : "none";
-      draw(tasks, found, "The tasks' losses in colours, dotted the last penalty, and the places "
+      draw(tasks, found, DOTTED[remembers], "The tasks’ losses in colours, dotted the last penalty, "
+        + "and the places "
         + `where training ended after each task. ${words}`);
     }
   });

@@ -1,12 +1,13 @@
 // Scenario × method × strength × damping: the published runs, their matrix and their curves.
 
 import { frame } from "./kit/look.js";
+import { axes } from "./kit/axes.js";
 import { buttons, choice, follow, reset } from "./kit/controls.js";
 import { make, set } from "./kit/dom.js";
 import { method_words, scenario_name, scenario_words } from "./kit/methods.js";
 import { matrix } from "./kit/matrix.js";
 import { short } from "./kit/short.js";
-import { accuracies, banded, seen } from "./kit/results.js";
+import { banded, seen } from "./kit/results.js";
 
 const NAMES = ["scenario", "method", "strength", "damping"];
 const COLORS = { "fine-tuning": "var(--si-red)", SI: "var(--si-blue)", joint: "var(--si-green)",
@@ -101,16 +102,22 @@ const name_of = ({ method }) => (method === "joint" ? "joint training"
 const seeds = (run) => `${run.seeds} seed${run.seeds === 1 ? "" : "s"}`;
 
 function curves(panel, tasks, rows) {
-  const step = tasks > 6 ? 2 : 1, top = 29 + 17 * rows;
-  const plot = accuracies(panel, { x: [0.8, tasks + 0.2], height: 225 + 17 * rows, top,
-    xLabel: "tasks learned", yLabel: "mean accuracy on the tasks so far",
-    xTicks: Array.from({ length: Math.ceil(tasks / step) },
-      (_, i) => [i * step + 1, String(i * step + 1)]) });
+  const every = tasks > 6 ? 2 : 1, ticks = [];
+  for (let t = 1; t <= tasks; t += every) ticks.push([t, String(t)]);
+  const plot = axes(panel, { x: [0.8, tasks + 0.2], y: [0, 102], height: 225 + 17 * rows,
+    margin: [50, 29 + 17 * rows, 16, 38], grid: true, xTicks: ticks, xLabel: "tasks learned",
+    yLabel: "mean accuracy on the tasks so far" });
   return (scenario, run, words) => {
     const others = YARDSTICKS.filter((method) => method !== run.method)
       .map((method) => scenario.filter((r) => r.method === method)).filter((own) => own.length)
       .map(best);
-    plot.fit(Math.min(...scenario.flatMap((r) => [...seen(r.accuracy), ...r.low])));
+    const lowest = Math.min(...scenario.flatMap((r) => [...seen(r.accuracy), ...r.low]));
+    const low = Math.max(0, Math.floor((lowest - 2) / 10) * 10), step = low < 50 ? 20 : 10;
+    const marks = [];
+    for (let a = Math.ceil(low / step) * step; a <= 100; a += step) marks.push([a, `${a} %`]);
+    plot.clear();
+    plot.ranges.y = [low, 102];
+    plot.ground(ticks, marks);
     const trace = (r) => seen(r.accuracy).map((a, i) => [i + 1, a, r.low[i] ?? a, r.high[i] ?? a]);
     for (const other of others) {
       plot.line(trace(other), { stroke: look(other.method).color, "stroke-width": 2 });
@@ -126,9 +133,9 @@ function curves(panel, tasks, rows) {
 
 /** The end of every method on one scale; a method without a run here keeps its row. */
 function ends(panel, methods) {
-  make(panel, "p", {}, "After the last task, each method at its best setting, the marked one as "
-    + "chosen:");
-  const list = make(panel, "table", { class: "si-bars si-ends", style: "--si-label: 42%",
+  const fold = make(panel, "details"); // a reader who guesses first does not see it
+  make(fold, "summary", {}, "All methods at their best, the marked one as chosen");
+  const list = make(fold, "table", { class: "si-bars si-ends", style: "--si-label: 42%",
                                       "aria-label": "mean accuracy after the last task" });
   const head = make(list, "tr", { "aria-hidden": "true" });
   make(head, "th");
@@ -238,8 +245,8 @@ function render({ model, el }) {
   const draw = matrix(stage);
   const yardsticks = of("method").filter((method) => YARDSTICKS.includes(method)).length;
   const plot = curves(panel, Math.max(...runs.map((run) => run.accuracy.length)), yardsticks + 2);
+  reset(buttons(panel), model, NAMES);
   const table = ends(panel, of("method"));
-  reset(buttons(panel), model, NAMES, () => check(null));
   return follow(model, [...NAMES, "runs"], () => {
     const all = model.get("runs"), run = chosen(all, wanted());
     const scenario = all.filter((r) => r.scenario === run.scenario);

@@ -12,8 +12,8 @@ import { path_integral } from "./kit/quadratic.js";
 const NAMES = ["hundreds", "tilt", "damping"], MOST = 60;
 const STEEP = 8, FLAT = 1, FIRST = 10; // the curves begin at this many starts
 const MUCH = 0.2; // of the average, for one start
-const WAYS = [["pooled", "all starts pooled", "var(--si-green)"],
-              ["average", "average of single results", "var(--si-blue)"]];
+const WAYS = [["pooled", "quotient of means", "var(--si-green)"],
+              ["average", "mean of quotients", "var(--si-blue)"]];
 
 /** The first `count` starts, standard normal in both weights. */
 export function starts(count) {
@@ -89,13 +89,13 @@ function picture(panel) {
 }
 
 /** Buttons that draw more starts, until there are no more. */
-function drawers(stage, model, check) {
+function drawers(stage, model) {
   const row = buttons(stage);
   row.style.margin = "0.6rem 0";
   const more = [[1, "Draw 100 more", { main: true }], [10, "1000 more"]].map(([n, label, look]) =>
     button(row, label, () => put(model, "hundreds", Math.min(model.get("hundreds") + n, MOST)),
            look));
-  reset(row, model, NAMES, () => check(null));
+  reset(row, model, NAMES);
   return () => more.forEach((node) => disable(node, model.get("hundreds") === MOST));
 }
 
@@ -115,33 +115,33 @@ function averages(model) {
 function sentence({ count, pooled, average, worst, offsets, part }) {
   const percent = `${Math.round(100 * part)}\u00a0%`;
   const [a, b] = [pooled, average].map((value) => short(value));
-  const both = `Over ${count} starts, weight 1’s importance comes out as ${a} when all starts are `
-    + `pooled, and as ${b} on the average of single results. `;
+  const both = `Over ${count} starts, the quotient of means is ${a} and the mean of quotients `
+    + `${b}. `;
   if (a === b) return `${both}Both ways agree.`;
   return both + (part < MUCH ? `No start makes up more than ${Math.ceil(100 * part)}\u00a0% `
-    + "of this average." : `Start ${worst + 1} alone makes up ${percent} of this average: weight 1 `
+    + "of that mean." : `Start ${worst + 1} alone makes up ${percent} of that mean: weight 1 `
     + `had only ${short(Math.abs(offsets[worst][0]), 1)} to go, and was swept along.`);
 }
 
 function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
     name: "more_starts", lines: 7,
-    question: "SI divides what a weight has earned by how far it moved, squared. Does the result "
-      + "settle over many starts?",
+    question: "Averaged over many starts: does the importance of a weight settle?",
     goal: "Leave tilt and damping alone. Draw more starts until a single one makes up more than "
-      + "half of the average.",
+      + "half of the mean of quotients.",
   });
   const first = model.get("tilt"), draw = curves(stage);
-  const shown = [drawers(stage, model, check)];
+  const shown = [drawers(stage, model)];
   const map = picture(panel);
-  make(panel, "p", {}, "Pooled: all accounts ω together, divided by all Δ² together. Average: each "
-    + "start’s ω / Δ², and the mean of these. Both in units of half the curvature.");
+  make(panel, "p", {}, "Quotient of means: the mean of all ω, divided by the mean of all Δ². Mean "
+    + "of quotients: each start’s ω / (Δ² + ξ), and the mean of these. Both in units of half the "
+    + "curvature.");
   const fill = bars(panel, WAYS.map(([name, label, color]) => (
     { key: name, label, color, mark: "half" })),
     { caption: "importance of weight 1 in units of half its curvature", wide: "46%",
       format: (value) => short(value) });
   shown.push(
-    choice(panel, model, "damping", { label: "damping ξ, added to each Δ²",
+    choice(panel, model, "damping", { label: "damping ξ, in the mean of quotients only",
       options: [[0, "none"], [0.01, "0.01"], [0.1, "0.1"], [1, "1"]] }),
     slider(panel, model, "tilt", { label: "tilt of the steep axis", min: 0, max: 90, step: 5,
       format: (value) => `${value}°`, marks: [[0, "no interaction"], [45, "45°"]] }));

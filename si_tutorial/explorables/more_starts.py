@@ -1,4 +1,4 @@
-"""A hundred starts more: all of them pooled settle, the average of single results does not."""
+"""A hundred starts more: the quotient of means settles, the mean of quotients does not."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ class MoreStarts(Explorable):
     """Importance of weight 1 in a tilted bowl over random starts, averaged in two ways.
 
     `hundreds` says how many starts are drawn; `tilt` (degrees) turns the steep axis; `damping` is
-    the ξ in the average of ω / (Δ² + ξ). Both averages are in units of half the curvature.
+    the ξ in the mean of the quotients ω / (Δ² + ξ). Both are in units of half the curvature.
     """
 
     _esm = bundle(Path(__file__).with_suffix(".js"))

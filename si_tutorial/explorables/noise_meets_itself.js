@@ -5,7 +5,7 @@ import { bars, buttons, choice, follow, reset, slider } from "./kit/controls.js"
 import { axes } from "./kit/axes.js";
 import { normal, range, short } from "./kit/numbers.js";
 
-const SLOPE = 0.2, FISHER = 1 + SLOPE ** 2; // ḡ, and the mean of single examples' squares
+const SLOPE = 0.25, FISHER = 1 + SLOPE ** 2; // ḡ, so that B* is 16, and the mean of squares
 const SCALES = [2, 5, 15, 40, 130, 400, 900]; // few, so that a change is seen, not scaled away
 const STEPS = 100, NAMES = ["log_batch", "beta1", "partner"];
 const PARTNERS = [["same", "the same gradient (SI)"], ["next", "mean of this and the next"],
@@ -124,21 +124,22 @@ function sentence(batch, beta1, partner, times, noise, red) {
     return "The noise of another batch does not know this step. Their products are as often "
       + "negative as positive: the account wanders round the true one and does not outgrow it.";
   }
-  return `At batch size ${batch} the account grows ${short(times)} times as fast as it should: `
-    + `${Math.round(100 * noise)}\u00a0% of it is noise. ${reason(beta1, partner, red)}`;
+  const pace = short(times) === "1" ? "about" : `${short(times)} times`;
+  const part = noise < 0.01 ? "less than 1" : Math.round(100 * noise);
+  return `At batch size ${batch} the account grows ${pace} as fast as it should: ${part}\u00a0% of `
+    + `it is noise. ${reason(beta1, partner, red)}`;
 }
 
 function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
     name: "noise_meets_itself", lines: 8,
-    question: "SI multiplies each step with the noisy gradient that made it. What does that add "
-      + "to the account?",
+    question: "What does the noise of the gradients add to SI’s account?",
     goal: "Without momentum, set the critical batch size: half of SI’s account is noise there.",
   });
   const draw = account(stage);
   const shown = [
-    slider(panel, model, "log_batch", { label: "batch size", min: 0, max: 10, step: 0.5,
-      format: (value) => String(Math.round(2 ** value)) }),
+    slider(panel, model, "log_batch", { label: "batch size", min: 0, max: 10, step: 1,
+      format: (value) => String(2 ** value), marks: [[0, "1"], [4, "16"], [10, "1024"]] }),
     choice(panel, model, "partner", { label: "multiply the step with",
                                       options: PARTNERS })];
   const fill = bars(panel, [
@@ -148,10 +149,10 @@ function render({ model, el }) {
   const plot = curve(panel);
   shown.push(slider(panel, model, "beta1", { label: "momentum β₁", min: 0, max: 0.95, step: 0.05,
     format: (value) => value.toFixed(2), marks: [[0, "none"], [0.9, "0.9"]] }));
-  reset(buttons(panel), model, NAMES, () => check(null));
+  reset(buttons(panel), model, NAMES);
   return follow(model, NAMES, () => {
     const [beta1, partner] = [model.get("beta1"), model.get("partner")];
-    const batch = Math.round(2 ** model.get("log_batch")), truth = SLOPE ** 2;
+    const batch = 2 ** model.get("log_batch"), truth = SLOPE ** 2;
     const variance = (size) => noise_variance(FISHER, SLOPE, size);
     const claimed = expected_credit(SLOPE, variance(batch), beta1, partner);
     const share = (size, who) => 1 - truth / expected_credit(SLOPE, variance(size), beta1, who);
@@ -161,7 +162,7 @@ function render({ model, el }) {
     shown.forEach((show) => show());
     fill({ claimed, true: truth }, room(claimed / truth) * truth);
     say(words);
-    check(partner === "same" && beta1 === 0 && Math.abs(noise - 0.5) < 0.06);
+    check(partner === "same" && beta1 === 0 && Math.abs(noise - 0.5) < 0.01);
     draw(credits, `Two lines over ${STEPS} steps: the account that is claimed, and the true one. `
       + words);
     plot(Math.log2(batch), beta1, partner, share);

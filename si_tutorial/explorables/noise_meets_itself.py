@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from traitlets import Enum, Float
+from traitlets import Enum, Float, Int
 
 from si_tutorial.explorables.explorable import Explorable, bundle
 
@@ -16,6 +16,6 @@ class NoiseMeetsItself(Explorable):
     """
 
     _esm = bundle(Path(__file__).with_suffix(".js"))
-    log_batch = Float(1.0, min=0, max=10).tag(sync=True)
+    log_batch = Int(1, min=0, max=10).tag(sync=True)
     beta1 = Float(0.0, min=0, max=0.95).tag(sync=True)
     partner = Enum(["same", "next", "independent"], default_value="same").tag(sync=True)

@@ -1,9 +1,9 @@
-// Two weights in a tilted bowl: where gradient flow goes, and what each weight earns on the way.
+// Two weights in a tilted bowl: where gradient flow goes, and the account of each weight.
 
 import { frame } from "./kit/look.js";
 import { bars, buttons, follow, put, reset, slider } from "./kit/controls.js";
 import { make } from "./kit/dom.js";
-import { along, free, round } from "./kit/room.js";
+import { labels } from "./kit/labels.js";
 import { plane } from "./kit/plane.js";
 import { radians, range, rotated, short } from "./kit/numbers.js";
 import { gradient_flow, importance, path_integral } from "./kit/quadratic.js";
@@ -57,14 +57,10 @@ function picture(stage, model) {
                                               "stroke-dasharray": "1 5" }));
     plot.line(path, { stroke: "var(--si-green)", "stroke-width": 3 });
     plot.cross([0, 0]);
-    const taken = [...legs.flatMap((leg) => along(...leg)), ...round(plot, d, 11),
-                   ...round(plot, [0, 0], 7)];
-    const [x, y] = d, words_at = [[d, "start"], [[x / 2, 0], to_go(x)], [[x, y / 2], to_go(y)]];
-    for (const [at, name] of words_at) {
-      const spot = free(plot, at, name, taken, path);
-      plot.text(at, name, spot);
-      taken.push(...spot.box);
-    }
+    const [x, y] = d, name = labels(plot, [...legs, path], [d, [0, 0]]);
+    name(d, "start", { near: "ring" });
+    name([x / 2, 0], to_go(x));
+    name([x, y / 2], to_go(y));
     place(d, `start in direction ${model.get("start")} degrees`);
     plot.describe(words);
   };
@@ -98,10 +94,10 @@ function numbers(more) {
   const place = make(fold, "div", { class: "si-more" });
   const left = make(place, "div"), right = make(place, "div");
   const tell = bars(left, ROWS, { caption: "importance and half the curvature", wide: "55%" });
-  make(right, "p", {}, "The accounts: how much of the drop of the loss each weight has earned");
+  make(right, "p", {}, "The accounts: how much of the drop of the loss belongs to each weight");
   const earn = bars(right, [0, 1].map((k) => (
     { key: `share-${k + 1}`, label: `account of weight ${k + 1}`, color: COLORS[k] })),
-    { caption: "what each weight earns", wide: "45%" });
+    { caption: "accounts", wide: "45%" });
   return { place, show(found) {
     const values = Object.fromEntries(["share", "importance", "half"].flatMap((what) =>
       found[what].map((value, k) => [`${what}-${k + 1}`, value])));
@@ -114,8 +110,8 @@ function sentence({ share, half, importance: found }) {
   const [one, two] = found.map((value, k) => short(times(value, half[k])));
   const part = Math.round((100 * share[0]) / (share[0] + share[1]));
   const still = share.findIndex((value) => Math.abs(value) < 1e-9);
-  return `From this start importance is ${one} times half the curvature for weight 1, and ${two} `
-    + `times for weight 2, and weight 1 earns ${part}\u00a0% of the drop of the loss.`
+  return `From this start importance, in units of half the curvature, is ${one} for weight 1 and `
+    + `${two} for weight 2. The account of weight 1 is ${part}\u00a0% of the drop of the loss.`
     + (still < 0 ? "" : ` Weight ${still + 1} does not move, so its account stays empty.`);
 }
 
@@ -130,7 +126,7 @@ function render({ model, el }) {
   const same = () => NAMES.every((name, i) => name === "start" || model.get(name) === first[i]);
   const draw = picture(stage, model), compare = quotients(panel), behind = numbers(more);
   const shown = controls(panel, behind.place, model);
-  reset(buttons(panel), model, NAMES, () => check(null));
+  reset(buttons(panel), model, NAMES);
   return follow(model, NAMES, () => {
     const found = bowl({ curvature: model.get("curvature"), tilt: model.get("tilt"),
                          start: model.get("start"), damping: 10 ** model.get("log_damping") });

@@ -6,6 +6,7 @@ import { axes } from "./kit/axes.js";
 import { normal, range } from "./kit/numbers.js";
 
 const SHOWN = 200, NAMES = ["log_batch", "mean_grad", "seed"];
+const HEIGHTS = [20, 30, 40, 60, 80, 120, 160, 200];
 const FULL = 2; // what a full bar means, whatever is moved
 const SINGLE = "var(--si-green)", BATCH = "var(--si-blue)";
 const MEAN = "mean of squares", SQUARE = "square of mean";
@@ -37,13 +38,11 @@ function strip(stage, color, kind) {
   const ticks = [-4, -2, 0, 2, 4].map((v) => [v, String(v).replace("-", "−")]);
   const plot = axes(stage, { x: [-4.6, 5], y: [0, 30], height: 190, margin: [34, 24, 8, 20],
                              xTicks: ticks });
-  return (values, square, name, words) => {
-    const dots = piles(values, 0.1), high = Math.max(14, 1.6 * Math.max(...dots.map(([, h]) => h)));
-    const root = Math.sqrt(square), step = [5, 10, 20, 50, 100].find((n) => high / n < 4);
+  return (dots, high, square, name, words) => {
+    const root = Math.sqrt(square);
     plot.clear();
     plot.ranges.y = [0, high];
-    plot.ground(ticks, range(4).map((i) => [i * step, String(i * step)])
-      .filter(([y]) => y < high), name);
+    plot.ground(ticks, [0, high / 2, high].map((y) => [y, String(y)]), name);
     plot.bar(-root, root, 0, high, { fill: color, "fill-opacity": 0.2 });
     for (const [value, height] of dots) {
       plot.bar(value - 0.046, value + 0.046, height - 1, height - 0.1, { fill: color });
@@ -66,9 +65,8 @@ const sentence = (batch, fisher, left) => (batch === 1
 function render({ model, el }) {
   const { stage, panel, say, check } = frame(el, {
     name: "square_of_mean", lines: 7,
-    question: "The Fisher information of a weight is the mean of its squared gradients. What is "
-      + "left of it in the square of a batch’s mean?",
-    goal: "Find a batch size at which nine tenths of it are lost.",
+    question: "Does it matter whether gradients are squared first or averaged first?",
+    goal: "Find a batch size at which averaging first loses nine tenths of the mean of squares.",
   });
   const above = strip(stage, SINGLE, MEAN), below = strip(stage, BATCH, SQUARE);
   const shown = [
@@ -82,7 +80,7 @@ function render({ model, el }) {
     step: 0.1, format: (value) => value.toFixed(1), marks: [[0, "0: at a minimum"], [1, "1"]] }));
   const row = buttons(panel);
   button(row, "Draw again", () => put(model, "seed", (model.get("seed") % 1000) + 1));
-  reset(row, model, NAMES, () => check(null));
+  reset(row, model, NAMES);
   return follow(model, NAMES, () => {
     const mean_grad = model.get("mean_grad"), batch = 2 ** model.get("log_batch");
     const fisher = 1 + mean_grad ** 2, left = squared_batch_gradient(fisher, mean_grad, batch);
@@ -92,10 +90,13 @@ function render({ model, el }) {
     fill({ squares: fisher, square: left }, FULL);
     say(words);
     check(left <= 0.1 * fisher);
-    above(single, fisher, `${SHOWN} examples: the gradient of each`, "Piles of the gradients of "
+    const [ones, many] = [single, means].map((values) => piles(values, 0.1));
+    const most = 1.3 * Math.max(...[...ones, ...many].map(([, h]) => h));
+    const high = HEIGHTS.find((one) => one >= most); // of both, so that they can be compared
+    above(ones, high, fisher, `${SHOWN} examples: the gradient of each`, "Piles of the gradients of "
       + `${SHOWN} single examples round their mean, ${mean_grad.toFixed(1)}, with a standard `
       + "deviation of 1.");
-    below(means, left, `${SHOWN} batches of ${batch}: the mean of each`, `Piles of the means of `
+    below(many, high, left, `${SHOWN} batches of ${batch}: the mean of each`, `Piles of the means of `
       + `${SHOWN} batches of ${batch}: they scatter round the same mean with a standard deviation `
       + `of ${(1 / Math.sqrt(batch)).toFixed(2)}. ${words}`);
   });

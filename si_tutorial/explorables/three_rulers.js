@@ -119,7 +119,7 @@ function render({ model, el }) {
     choice(panel, model, "batch_size", { label: "batch size",
                                          options: sizes.map((size) => [size, String(size)]) })];
   const map = maps(panel);
-  reset(buttons(panel), model, NAMES, () => check(null));
+  reset(buttons(panel), model, NAMES);
   return follow(model, NAMES, () => {
     const entry = found.find((one) => NAMES.every((name) => one[name] === model.get(name)))
       ?? found[0];

@@ -109,7 +109,7 @@ function render({ model, el }) {
   const fill = bars(panel, [{ key: "a", label: "loss of A", color: COLOR.a, mark: "little" },
                             { key: "b", label: "loss of B", color: COLOR.b }],
                     { caption: "losses of the two tasks", format: (value) => value.toFixed(2) });
-  reset(buttons(panel), model, NAMES, () => { stop(); check(null); });
+  reset(buttons(panel), model, NAMES, () => stop());
   const end = follow(model, NAMES, () => {
     const found = trained(model), { costs, time, apart } = found;
     const words = sentence(time, costs, apart);

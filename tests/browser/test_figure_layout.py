@@ -179,14 +179,6 @@ def test_a_question_asks_for_nothing_that_cannot_be_chosen(opened, look):
 
 
 @ONCE
-def test_the_words_along_a_flipbook_name_what_is_chosen(opened, look):
-    figure, _ = opened("flipbook")
-    assert figure.get_by_text("SI across").is_visible()
-    figure.locator("input[value=EWC]").press("Space")
-    assert figure.get_by_text("EWC across").is_visible()
-
-
-@ONCE
 def test_bars_stay_to_be_seen_beside_one_that_is_far_longer(opened, look):
     figure, _ = opened("more_starts")
     for _ in range(10):

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from live_figures import FIGURES, TARGETS, looks, make, record
+from live_figures import FIGURES, LEAVES, TARGETS, looks, make, record
 
 from si_tutorial import explorables
 from si_tutorial.explorables.explorable import Explorable
@@ -113,6 +113,10 @@ def test_its_target_is_reached_by_keyboard_and_start_again_puts_it_back(name, op
     figure.locator(".si-goal[data-reached=true]").wait_for(timeout=5000)
     assert said.inner_text() != first
     in_order(figure, look)
+    where, key = LEAVES[name]  # whoever leaves the solution has it no more, and may come back
+    figure.locator(where).first.press(key)
+    assert goal.get_attribute("data-reached") == "false"
+    assert figure.locator(".si-heard").inner_text() == ""
     again = figure.get_by_role("button", name="Start again")
     again.focus()
     look.keyboard.press("Enter")

@@ -94,3 +94,15 @@ def test_the_bowl_shows_what_the_package_computes_and_follows_keys_and_pointer(l
     shown()
     assert "weight 1 earns" in figure.locator("svg").first.get_attribute("aria-label")
     assert look.errors == []
+
+
+def test_the_digits_on_which_the_maps_differ_most_are_found_by_keyboard(look):
+    look.goto((HTML / "book/importance_measures.html").as_uri())
+    figure = look.locator("[data-figure=flipbook]")
+    goal, found = figure.locator(".si-goal"), {}
+    assert goal.get_attribute("data-reached") == "false"  # before anything is pressed
+    for pair in figure.locator("input[data-name=digits]").all():
+        pair.press("Space")
+        told = re.search(r"correlation of (\d\.\d\d)", figure.locator(".si-said").inner_text())
+        found[float(told[1])] = goal.get_attribute("data-reached")
+    assert found.pop(min(found)) == "true" and set(found.values()) == {"false"}

@@ -26,7 +26,7 @@ def bar(figure, key):
     {"hundreds": 9, "damping": 1, "tilt": 90.0}], ids=str)
 def test_an_average_has_one_number_in_words_and_bar(traits, opened, look):
     figure, _ = opened("more_starts", **traits)
-    pooled, average = re.search(r"comes out as (\S+) when all starts are pooled, and as (\S+) on",
+    pooled, average = re.search(r"quotient of means is (\S+) and the mean of quotients (\S+)\. ",
                                 told(figure)).groups()
     assert (pooled, average) == (bar(figure, "pooled"), bar(figure, "average"))
     assert ("agree" in told(figure)) == (pooled == average)
@@ -54,7 +54,7 @@ RED = """f => [...f.querySelectorAll("svg")].flatMap((svg) => [...svg.querySelec
 @pytest.mark.parametrize("partner", ["same", "next", "independent"])
 @pytest.mark.parametrize("beta1", [0.0, 0.9])
 def test_noise_is_called_never_negative_only_where_no_bar_is(partner, beta1, opened, look):
-    for log_batch in (1.0, 5.0, 10.0):
+    for log_batch in (1, 5, 10):
         figure, _ = opened("noise_meets_itself", partner=partner, beta1=beta1,
                            log_batch=log_batch)
         red = figure.evaluate(RED)
@@ -109,9 +109,9 @@ def test_a_larger_quotient_has_a_longer_bar_and_the_sentence_its_number(opened, 
     for start in (50.0, 70.0, 85.0, 89.0):  # weight 1 has less and less to go
         figure, _ = opened("quadratic_bowl", start=start)
         widths.append(figure.locator(".si-track span").first.bounding_box()["width"])
-        times = re.search(r"is (\S+) times half the curvature for weight 1, and (\S+) times",
+        units = re.search(r"is (\S+) for weight 1 and (\S+) for weight 2\. ",
                           told(figure)).groups()
-        assert times == (bar(figure, "quotient-1"), bar(figure, "quotient-2"))
+        assert units == (bar(figure, "quotient-1"), bar(figure, "quotient-2"))
     assert np.all(np.diff(widths) > 3)
 
 

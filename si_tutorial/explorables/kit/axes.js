@@ -65,13 +65,17 @@ export function axes(parent, { width = 360, height = 360, x, y, margin = [26, 26
     x: Math.min(plot.X(x0), plot.X(x1)), y: Math.min(plot.Y(y0), plot.Y(y1)),
     width: Math.abs(plot.X(x1) - plot.X(x0)), height: Math.abs(plot.Y(y1) - plot.Y(y0)),
     ...style });
+  /** How long words are, in units. */
+  plot.long = (words, bold, size = 13) => {
+    pen.font = `${bold ? 700 : 400} ${size}px system-ui, sans-serif`;
+    return pen.measureText(words).width;
+  };
   /** Words at a place, moved by [dx, dy] units and kept within the frame, or below it. */
   plot.text = ([a, b], words, { dx = 0, dy = 0, anchor = "middle", bold = false } = {}) => {
     const node = make(over, "text", { "text-anchor": anchor,
                                       style: bold && "font-weight: 700" }, words);
     const size = parseFloat(getComputedStyle(node).fontSize) || 14; // a node apart has no style
-    pen.font = `${bold ? 700 : 400} ${size}px system-ui, sans-serif`;
-    const long = pen.measureText(words).width;
+    const long = plot.long(words, bold, size);
     const before = { start: 0, middle: long / 2, end: long }[anchor];
     const x = Math.max(Math.min(plot.X(a) + dx, left + w - (long - before) - 4), left + before + 4);
     const y = plot.Y(b) + dy, below = y > top + h + 0.8 * size;

@@ -119,7 +119,8 @@ export function bars(parent, rows,
       bar.classList.toggle("si-beyond", values[key] > max * (1 + 1e-9));
       zero.style.cssText = min < 0 ? `left: ${share(0)}%` : "display: none";
       if (line) line.style.left = `calc(${share(values[mark])}% - 1px)`;
-      number.textContent = absent ? none : format(values[key], key).replace("-", "−");
+      const words = absent ? none : format(values[key], key);
+      number.textContent = words.replace("-", Number(words) === 0 ? "" : "−");
     }
   };
 }

@@ -34,7 +34,7 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
   display: flex; gap: .35rem; color: var(--si-muted); }
 .si-fig .si-goal::before { content: "◎"; flex: none; width: 1em; color: var(--si-blue);
   font-weight: 700; }
-.si-fig .si-goal:has(b:not(:empty))::before { content: "◐"; }
+.si-fig .si-goal:has(strong:not(:empty))::before { content: "◐"; }
 .si-fig .si-goal[data-reached="true"] { color: var(--si-text);
   background: color-mix(in srgb, var(--si-green) 20%, transparent); }
 .si-fig .si-goal[data-reached="true"]::before { content: "✓"; color: var(--si-text); }
@@ -132,14 +132,18 @@ html[data-theme="dark"] .si-fig, body[data-jp-theme-light="false"] .si-fig {
 @media print {
   .si-fig { break-inside: avoid; }
   .si-fig :is(button, input[type=range], .si-marks, .si-goal) { display: none; }
+  .si-fig ::details-content { content-visibility: visible; block-size: auto; }
 }
 `;
+
+/** Writes words that are new, and says whether they are: what is heard is not said again. */
+const tell = (node, words) => node.textContent !== words && (node.textContent = words, true);
 
 /**
  * The frame of a figure: question and target above, drawing (`stage`), controls (`panel`, and
  * `more` below both), and a sentence that says what is seen, with room for `lines` of a phone so
- * that nothing below moves. `check(true)` ticks the target off; it stays so until `check(null)`.
- * Until then `check(false, words)` says what has been found of it.
+ * that nothing below moves. `check(reached)` ticks the target off, or takes that back, so that
+ * the tick is about what is seen now. `check(false, words)` says what has been found of it.
  */
 export function frame(el, { name, question, goal, lines = 4 }) {
   el.classList.add("si-explorable");
@@ -166,18 +170,16 @@ export function frame(el, { name, question, goal, lines = 4 }) {
   return {
     root, stage, panel, more,
     say(text) {
-      if (said.textContent === text) return;
-      said.textContent = text;
+      if (!tell(said, text)) return;
       said.setAttribute("aria-busy", "true");
       clearTimeout(rest);
       rest = setTimeout(() => said.removeAttribute("aria-busy"), 400);
     },
     check(reached, part = "") {
       if (!target) return;
-      if (partly.textContent !== part || reached) partly.textContent = reached ? "" : part;
-      if (!(reached || reached === null)) return;
-      target.dataset.reached = String(Boolean(reached));
-      reachedWord.textContent = reached ? "Reached:" : "";
+      tell(partly, reached ? "" : part);
+      tell(reachedWord, reached ? "Reached:" : "");
+      target.dataset.reached = Boolean(reached);
     },
   };
 }

@@ -1,6 +1,8 @@
 // Numbers: vectors of two, symmetric 2 × 2 matrices [[a, b], [b, d]], seeded random numbers.
 
-export { power_of_ten, short } from "./short.js";
+import { power_of_ten, short } from "./short.js"; // once, or it is bundled twice
+
+export { power_of_ten, short };
 export const add = (v, w) => [v[0] + w[0], v[1] + w[1]];
 export const minus = (v, w) => [v[0] - w[0], v[1] - w[1]];
 export const times = (H, v) => [H[0][0] * v[0] + H[0][1] * v[1], H[1][0] * v[0] + H[1][1] * v[1]];
@@ -39,6 +41,13 @@ export function level_line(H, value, center = [0, 0], points = 96) {
     const turn = (2 * Math.PI * i) / points, a = r * Math.cos(turn), b = q * Math.sin(turn);
     return [center[0] + a * u[0] + b * v[0], center[1] + a * u[1] + b * v[1]];
   });
+}
+
+/** Three or four round numbers from 0 up to `high`, with their words. */
+export function round_ticks(high) {
+  const size = 10 ** Math.floor(Math.log10(high / 2));
+  const step = [5, 2, 1].map((n) => n * size).find((s) => high / s >= 2);
+  return range(Math.floor(high / step) + 1).map((i) => [i * step, short(i * step, 2)]);
 }
 
 /** A generator of numbers in [0, 1) from a seed (the generator known as mulberry32). */
