@@ -83,6 +83,19 @@ def test_what_is_tried_again_comes_after_the_others(tmp_path):
     assert list(found) == [1, 2] and [n for n, _ in told] == [2, 1, 2]
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_a_process_is_deaf_to_ctrl_c_from_its_first_moment_and_this_one_is_not():
+    def blocked(pid):
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        mask = next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk"))
+        return bool(int(mask, 16) >> signal.SIGINT - 1 & 1)
+
+    process, pipe = crew._start()
+    assert blocked(process.pid) and not blocked("self")
+    pipe.close()
+    process.join()
+
+
 def test_what_ends_a_job_is_its_outcome_and_says_where_it_came_from():
     found, _, _ = outcomes([(fail, 0), (fail, 1), (twice, 2)], count=1)
     assert type(found[0]) is RunnerError and str(found[0]) == "said in a sentence"
