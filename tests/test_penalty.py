@@ -206,10 +206,14 @@ def test_an_optimizer_of_other_parameters_is_refused():
         QuadraticPenalty(Weights()).attach(SGD(Weights().parameters(), lr=0.1))
 
 
-def test_a_parameter_replaced_before_attaching_is_refused():
+@pytest.mark.parametrize("change", [
+    lambda weights: delattr(weights, "v"),
+    lambda weights: setattr(weights, "v", nn.Parameter(torch.zeros(3))),
+    lambda weights: setattr(weights, "v", nn.Parameter(weights.v.detach(), requires_grad=False))])
+def test_a_parameter_removed_or_replaced_before_attaching_is_refused(change):
     weights = Weights()
     penalty = QuadraticPenalty(weights)
-    weights.v = nn.Parameter(torch.zeros(3))
+    change(weights)
     with pytest.raises(RuntimeError, match="'v' was added, removed or replaced"):
         penalty.attach(SGD(weights.parameters(), lr=0.1))
 
