@@ -566,6 +566,14 @@ def test_who_trains_the_body_and_the_new_head_alone_hears_nothing_of_the_old_one
 
 
 @EVERY
+def test_a_new_head_whose_turn_has_not_come_is_no_reason_to_speak(kind):
+    """It has no gradient yet, and an optimizer may get it later."""
+    net, optimizer, measure = with_new_head(kind)
+    learn(net, "old", optimizer)
+    assert net["new"].weight.grad is None and measure.steps == 2
+
+
+@EVERY
 def test_who_protects_the_body_alone_hears_nothing_of_a_new_head(kind):
     net, optimizer, measure = with_new_head(kind, protect="body")
     learn(net, "new", optimizer)
