@@ -3,7 +3,7 @@
 import json
 
 WORDS = {"imports": "Imports and data", "figure": "Code of the figure",
-         "table": "Code of the table", "check": "Check"}
+         "table": "Code of the table", "check": "Check", "timing": "Code of the timing"}
 
 
 def label(app, name, source):

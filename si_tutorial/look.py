@@ -76,7 +76,8 @@ def label_ends(ax: Axes) -> None:
     heights = _apart([end[1][1] for end in ends], step)
     for height, (_, (x, y), color, name) in zip(heights, ends, strict=True):
         ax.annotate(name, (x, y), (1.06, height), xycoords="axes fraction", va="center",
-                    arrowprops={"arrowstyle": "-", "color": color, "shrinkA": 1, "shrinkB": 0})
+                    arrowprops={"arrowstyle": "-", "color": color, "shrinkA": 1, "shrinkB": 0,
+                                "relpos": (0, 0.5)})  # else it runs through the name beside
 
 
 def _apart(wanted: Sequence[float], step: float) -> list[float]:

@@ -12,6 +12,7 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 
 from si_tutorial import look
 
@@ -67,6 +68,19 @@ def test_each_name_stands_at_the_end_of_its_own_line():
     assert list(at) == ["low", "middle", "high"]
     assert [y for _, y in at.values()] == pytest.approx([0.1, 0.5, 0.9])
     assert [y for y, _ in at.values()] == pytest.approx([0.1, 0.5, 0.9])
+
+
+def test_no_line_to_a_name_runs_through_another_name():
+    _, ax = plt.subplots()
+    for i, name in enumerate(("a very long name indeed", "SI", "EWC", "online EWC", "MAS")):
+        ax.plot([0, 1], [0.5, 0.1 + i / 500], label=name, color=f"C{i}")
+    ax.set(ylim=(0, 1))
+    look.label_ends(ax)
+    ax.figure.canvas.draw()
+    names = [Text.get_window_extent(text) for text in ax.texts]  # without their lines
+    for text in ax.texts:
+        ends = text.arrow_patch.get_transform().transform(text.arrow_patch.get_path().vertices)
+        assert ends[:, 0].max() <= min(box.x0 for box in names) + 1
 
 
 def test_panels_are_figures_of_their_own_on_one_scale_when_asked():

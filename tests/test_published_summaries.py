@@ -44,7 +44,8 @@ def test_what_is_not_usual_has_a_name_of_its_own_and_failed_runs_are_left_out():
         {**plain, "reset_optimizer": "moments"}, {**failed, "strength": 9.0}])]
     assert names == ["SI", "SI, alone", "SI, alone, decay 0.3", "SI, dropout", "SI, random heads",
                      "SI, steps counted on"]
-    one, = summaries([plain, {**plain, "dropout": 0.5}], name=lambda record: record["method"])
+    one, = summaries([plain, {**plain, "dropout": 0.5, "seed": 1}],
+                     name=lambda record: record["method"])
     assert one["seeds"] == 2
 
 
@@ -100,3 +101,32 @@ def test_a_flipbook_without_pages_says_what_it_needs(settings):
 def test_only_a_setting_can_lie_side_by_side():
     with pytest.raises(ValueError, match="'measure' is none of the settings, method, task"):
         flipbook(picture, question="?", beside="measure", method=["SI"], task=[1])
+
+
+def test_a_run_that_was_made_again_to_watch_it_counts_once():
+    runs = [record("SI", 1.0, 0.1, kept, seed=seed) for seed, kept in enumerate((0.6, 0.9, 0.9))]
+    again = [{**run, "correlate": True} for run in runs[:2]]
+    assert summaries(runs + again) == summaries(again + runs) == summaries(runs)
+    assert summaries(runs)[0]["seeds"] == 3  # two seeds may well end alike
+
+
+def test_two_results_of_one_seed_are_not_averaged():
+    runs = [record("SI", 1.0, 0.1, kept) for kept in (0.6, 0.9)]
+    with pytest.raises(ValueError, match="seed 0 stands twice among the runs of SI"):
+        summaries(runs)
+    assert len(summaries(runs, name=lambda run: str(run["accuracy"]))) == 2
+    tuned = {**runs[1], "held_out": 9}  # another question, which a test run leaves out
+    assert summaries([runs[0], tuned]) == summaries(runs[:1])
+
+
+@pytest.mark.parametrize("experiment", ["split-mnist", "permuted-mnist-small", "permuted-mnist"])
+def test_no_published_setting_has_more_seeds_than_there_are(experiment):
+    records = [r for r in store.published(experiment) if r["accuracy"]]
+    settings = summaries(records)
+    for setting in settings:
+        assert setting["seeds"] <= len({r["seed"] for r in records
+                                        if r["method"] == setting["method"].partition(",")[0]
+                                        and r["scenario"] == setting["scenario"]
+                                        and r["strength"] == setting["strength"]
+                                        and bool(r["held_out"]) == setting["held_out"]})
+    assert {s["seeds"] for s in settings if s["method"] == "fine-tuning"} <= {1, 3, 10}

@@ -37,13 +37,15 @@ function look(method) {
 }
 const stripes = ({ color, dashed }) => (!dashed ? color
   : `repeating-linear-gradient(90deg, ${color} 0 7px, transparent 7px 10px)`);
-const end = (run) => run.end;
 const unique = (values) => [...new Set(values)];
-/** The best run; those scored on test images come first, if there are any. */
+const highest = (runs) => runs.reduce((a, b) => (b.end > a.end ? b : a));
+/** A method's best setting of those with the most seeds on test images: few seeds may be lucky. */
 function best(runs) {
-  const tested = runs.filter((run) => !run.held_out);
-  return (tested.length ? tested : runs).reduce((a, b) => (end(b) > end(a) ? b : a));
+  const worth = (r) => (r.held_out ? 0 : r.seeds), most = Math.max(...runs.map(worth));
+  return highest(runs.filter((r) => worth(r) === most));
 }
+const by_method = (runs) => unique(runs.map((r) => r.method))
+  .map((m) => runs.filter((r) => r.method === m));
 
 /** The run that is asked for, or the nearest: same scenario, same method, same strength, best. */
 export function chosen(runs, wanted) {
@@ -108,9 +110,8 @@ function curves(panel, tasks, rows) {
     margin: [50, 29 + 17 * rows, 16, 38], grid: true, xTicks: ticks, xLabel: "tasks learned",
     yLabel: "mean accuracy on the tasks so far" });
   return (scenario, run, words) => {
-    const others = YARDSTICKS.filter((method) => method !== run.method)
-      .map((method) => scenario.filter((r) => r.method === method)).filter((own) => own.length)
-      .map(best);
+    const others = by_method(scenario).map(best)
+      .filter(({ method }) => method !== run.method && YARDSTICKS.includes(method));
     const lowest = Math.min(...scenario.flatMap((r) => [...seen(r.accuracy), ...r.low]));
     const low = Math.max(0, Math.floor((lowest - 2) / 10) * 10), step = low < 50 ? 20 : 10;
     const marks = [];
@@ -134,7 +135,8 @@ function curves(panel, tasks, rows) {
 /** The end of every method on one scale; a method without a run here keeps its row. */
 function ends(panel, methods) {
   const fold = make(panel, "details"); // a reader who guesses first does not see it
-  make(fold, "summary", {}, "All methods at their best, the marked one as chosen");
+  make(fold, "summary", {},
+    "Each method’s best setting of those with most seeds, the marked one as chosen");
   const list = make(fold, "table", { class: "si-bars si-ends", style: "--si-label: 42%",
                                       "aria-label": "mean accuracy after the last task" });
   const head = make(list, "tr", { "aria-hidden": "true" });
@@ -151,13 +153,12 @@ function ends(panel, methods) {
              number: make(row, "td", { class: "si-number", "data-method": method }) };
   });
   return (scenario, run) => {
-    const bests = methods.map((method) => scenario.filter((r) => r.method === method))
-      .filter((own) => own.length).map((own) => end(best(own)));
-    const low = Math.max(0, Math.floor((Math.min(...bests) - 1) / 10) * 10);
+    const bests = by_method(scenario).map(best);
+    const low = Math.max(0, Math.floor((Math.min(...bests.map((r) => r.end)) - 1) / 10) * 10);
     [left.textContent, right.textContent] = [String(low), "100"];
     for (const { method, row, dot, number } of rows) {
-      const own = scenario.filter((r) => r.method === method), mine = method === run.method;
-      const value = own.length ? end(mine ? run : best(own)) : null;
+      const mine = method === run.method, one = mine ? run : bests.find((r) => r.method === method);
+      const value = one?.end ?? null;
       set(row, { "aria-current": mine && "true" });
       number.textContent = value === null ? "–" : `${value.toFixed(1)} %`;
       set(dot, { hidden: value === null });
@@ -175,9 +176,9 @@ function sentence(run, scenario) {
   const compared = [["fine-tuning", "fine-tuning"], ["joint", "joint training"]]
     .map(([method, name]) => [scenario.find((r) => r.method === method), name])
     .filter(([other]) => other && other.method !== run.method)
-    .map(([other, name]) => `${name} ${end(other).toFixed(1)} %`);
+    .map(([other, name]) => `${name} ${other.end.toFixed(1)} %`);
   const what = [run.method, scenario_name(run.scenario), setting(run)].filter(Boolean).join(", ");
-  return `${what}: after the last task ${end(run).toFixed(1)} % of all tasks’ images are right`
+  return `${what}: after the last task ${run.end.toFixed(1)} % of all tasks’ images are right`
     + (compared.length ? ` (${compared.join(", ")})` : "")
     + `. Task 1 went from ${first.toFixed(1)} to ${last.toFixed(1)} %. `
     + `${seeds(run)}, `
@@ -259,8 +260,8 @@ function render({ model, el }) {
     const words = sentence(run, scenario);
     told(explanation(run, several));
     say(words);
-    const rivals = scenario.filter((r) => r.method !== "joint");
-    check(run.scenario === first && rivals.length > 1 && run === best(rivals));
+    const rivals = by_method(scenario.filter((r) => r.method !== "joint")).map(best);
+    check(run.scenario === first && rivals.length > 1 && run === highest(rivals));
     draw(run.accuracy, `The accuracy matrix of this setting. ${words}`);
     plot(scenario, run, "Mean accuracy on the tasks learned so far, after each task, for this "
       + `setting and for yardsticks. ${words}`);

@@ -21,7 +21,9 @@ def label(record: dict) -> str:
 def summaries(records: Iterable[dict], *, name: Callable[[dict], str] = label) -> list[dict]:
     """One entry for each scenario, method, strength and damping; accuracies are in percent.
 
-    The method goes by `name(record)`, which must tell apart what is not to be averaged.
+    The method goes by `name(record)`, which must tell apart what is not to be averaged. A seed
+    counts once, also where its run was made again to watch it. Raises ValueError where two runs
+    of one setting and one seed end differently.
 
     `accuracy` is the mean matrix over seeds, up to its diagonal: row by trained, column by tested
     task. `low` and `high` are the range over seeds of the mean accuracy on the tasks seen so far.
@@ -41,7 +43,7 @@ def summaries(records: Iterable[dict], *, name: Callable[[dict], str] = label) -
 def _summary(group: list[dict]) -> dict:
     finished = [record for record in group if record["accuracy"]]
     tested = [record for record in finished if not record["held_out"]]
-    shown = tested or finished
+    shown = _one_each_seed(tested or finished)
     matrices = 100 * np.array([record["accuracy"] for record in shown])   # (seeds, T, T)
     seen = np.array([[m[t, :t + 1].mean() for t in range(len(m))] for m in matrices])
     return {
@@ -49,6 +51,17 @@ def _summary(group: list[dict]) -> dict:
         "accuracy": [_short(row[:t + 1]) for t, row in enumerate(matrices.mean(0))],
         "end": _short([seen[:, -1].mean()])[0],
         "low": _short(seen.min(0)), "high": _short(seen.max(0))}
+
+
+def _one_each_seed(group: list[dict]) -> list[dict]:
+    firsts: dict[int, dict] = {}
+    for record in group:
+        if firsts.setdefault(record["seed"], record)["accuracy"] != record["accuracy"]:
+            raise ValueError(
+                f"seed {record['seed']} stands twice among the runs of {record['method']} at "
+                f"c = {record['strength']} and ξ = {record['damping']}, with other results: give "
+                "them names that tell them apart, or leave one of them out")
+    return [*firsts.values()]
 
 
 def _short(values: np.ndarray) -> list[float]:

@@ -102,3 +102,16 @@ def test_every_method_and_scenario_of_the_published_runs_is_explained(experiment
     for method in dict.fromkeys(r["method"] for r in runs if r["scenario"] == runs[0]["scenario"]):
         choose(figure, "method", method)
         assert f"{method}: " in figure.locator(".si-choose").inner_text()
+
+
+@ONCE
+def test_a_method_is_listed_at_the_best_of_its_settings_with_the_most_seeds(opened, look):
+    runs = [record("SI", 1.0, 1e-3, kept, seed=seed) for seed, kept in enumerate((0.8, 0.82))]
+    runs += [record("SI", 1.0, 1e-2, 0.95), record("SI", 9.0, 1e-3, 0.99, held_out=9)]
+    runs += [record("EWC", 5.0, None, 0.9)]  # which has one seed, and no more
+    figure, _ = opened("method_explorer", runs=summaries(runs))
+    choose(figure, "method", "EWC")
+    assert figure.locator(".si-goal").get_attribute("data-reached") == "true"
+    assert figure.locator("td[data-method]").all_inner_texts() == ["92.4 %", "85.6 %"]
+    choose(figure, "method", "SI")  # falls back to the same setting
+    assert "2 seeds" in figure.locator(".si-said").inner_text()
