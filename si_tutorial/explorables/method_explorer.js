@@ -212,8 +212,8 @@ const explanation = (run, several) =>
   [several && scenario_words(run.scenario), method_words(run.method)].filter(Boolean).join(" ");
 
 function goal_words(model, first, joint) {
-  const where = model.get("goal") || "Find the method and the setting that end highest in the "
-    + `${scenario_name(first)} scenario`;
+  const where = model.get("goal") || "Find the method that ends highest"
+    + (first ? ` in the ${scenario_name(first)} scenario` : "");
   return where + (joint ? ". Joint training, which sees all tasks at once, does not count." : ".");
 }
 
@@ -232,7 +232,7 @@ function render({ model, el }) {
     name: "method_explorer", lines: 7,
     question: model.get("question")
       || `Which method keeps what it has learned${several ? ", and in which scenario" : ""}?`,
-    goal: goal_words(model, first, of("method").includes("joint")),
+    goal: goal_words(model, several && first, of("method").includes("joint")),
   });
   if (!runs.length) { say("There is no finished run to show."); return () => {}; }
   make(root, "style", {}, STYLE);

@@ -119,8 +119,8 @@ function render({ model, el }) {
   const { stage, panel, more, say, check } = frame(el, {
     name: "quadratic_bowl", lines: 6,
     question: "One run from one start: is the importance of a weight half its curvature?",
-    goal: "In this bowl, find a start from which one weight’s importance is more than twice its half "
-      + "curvature.",
+    goal: "In this bowl, find a start from which one of the two importances passes 2 (in units of "
+      + "half the curvature).",
   });
   const first = NAMES.map((name) => model.get(name));
   const same = () => NAMES.every((name, i) => name === "start" || model.get(name) === first[i]);

@@ -74,9 +74,9 @@ export function verdict(run, best) {
     return `Too close to call: the mean, ${end} %, lies within the range of ${others}.`;
   }
   const tenths = (more, less) => Math.round(10 * (more - less));
-  const [word, cause] = tenths(most, end) > 2 * tenths(all, learned) ? ["soft", "forgotten"]
-    : ["stiff", "not learned"];
-  return `Too ${word}: the mean, ${end} %, lies below ${others}. Most of what is missing was `
+  const [word, cause] = tenths(most, end) > 2 * tenths(all, learned) ? ["weak", "forgotten"]
+    : ["strong", "not learned"];
+  return `Too ${word}: the mean, ${end} %, lies below all of ${others}. Most of what is missing was `
     + `${cause} (learned to ${learned} %, in the best setting to ${all} %).`;
 }
 

@@ -60,9 +60,9 @@ def test_a_verdict_on_a_strength_follows_from_the_numbers_beside_it(_, opened, l
         else:
             learned, best = rest
             lost, unlearned = round(10 * (99.0 - end)), round(10 * (best - learned))
-            assert verdict == ("Too soft" if lost > 2 * unlearned else "Too stiff"), words
+            assert verdict == ("Too weak" if lost > 2 * unlearned else "Too strong"), words
         verdicts.add(verdict)
-    assert {"Too soft", "Too stiff"} <= verdicts
+    assert {"Too weak", "Too strong"} <= verdicts
 
 
 @ONCE

@@ -98,8 +98,8 @@ def test_advice_on_a_setting_follows_from_its_numbers(opened, look):
         strength.fill(str(power))
         told[power] = said.inner_text().partition(".")[0]
         assert f"c = {10.0**power:g} " in said.inner_text()
-    assert told[-2].startswith("Too soft") and told[2].startswith("Too stiff")
-    assert told[-1].startswith("Too soft")  # one of its seeds is best of all, its mean is not
+    assert told[-2].startswith("Too weak") and told[2].startswith("Too strong")
+    assert told[-1].startswith("Too weak")  # one of its seeds is best of all, its mean is not
     assert told[0].startswith("The highest mean")
     assert told[1].startswith("Too close to call")
     assert "settings have 1 or 2 seeds" in said.inner_text()

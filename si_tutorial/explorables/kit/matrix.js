@@ -15,7 +15,7 @@ export function matrix(parent, { width = 360, from = 40, digits = 0 } = {}) {
     svg.setAttribute("aria-label", words);
     make(svg, "text", { x: left, y: 16 }, "accuracy (%) on task …");
     if (from !== 40) make(svg, "text", { x: width - 8, y: 16, "text-anchor": "end" },
-                          `blank: ${from} or less`);
+                          `uncoloured: ${from} or less`);
     make(svg, "text", { x: 4, y: top - 6 }, "after");
     accuracy.forEach((row, i) => {
       const middle = top + cell * (i + 0.5);
