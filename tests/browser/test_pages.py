@@ -92,7 +92,7 @@ def test_the_bowl_shows_what_the_package_computes_and_follows_keys_and_pointer(l
     look.mouse.up()
     assert figure.locator("input[name=start]").input_value() == "0"
     shown()
-    assert "weight 1 earns" in figure.locator("svg").first.get_attribute("aria-label")
+    assert "The account of weight 1 is" in figure.locator("svg").first.get_attribute("aria-label")
     assert look.errors == []
 
 
