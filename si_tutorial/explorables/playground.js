@@ -59,7 +59,7 @@ function display(model, { say, check }, parts, state) {
     state.stale = false;
     const setting = { method: model.get("method"), rate: 10 ** model.get("log_rate") };
     const wrong = trouble(last, setting), { tour } = state, busy = running || state.mute;
-    if (state.own && (wrong === "weak" || wrong === "strong")) troubles.add(wrong);
+    if (state.own && !state.changed && (wrong === "weak" || wrong === "strong")) troubles.add(wrong);
     check(troubles.size === 2, [...troubles].map((found) => `Found: too ${found}.`)[0]);
     if (state.changed) say(CHANGED);
     else if (!tour) say(sentence(last, setting));

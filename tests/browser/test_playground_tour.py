@@ -122,6 +122,16 @@ def test_half_of_the_target_is_told(opened):
         assert goal.get_attribute("data-reached") == str(not words).lower()
 
 
+@looks("wide")
+def test_what_the_tour_has_shown_is_not_the_reader_s_find(opened):
+    figure = opened()
+    figure.get_by_role("button", name="5 Too strong").click()
+    figure.locator(".si-said", has_text=SAID).wait_for(timeout=60_000)
+    figure.locator("input[name=log_strength]").press("ArrowLeft")
+    figure.locator(".si-said", has_text="acts from the next step").wait_for()
+    assert figure.locator(".si-goal strong").inner_text() == ""
+
+
 @pytest.mark.built
 @looks("wide")
 def test_on_its_page_the_keyboard_comes_to_the_playground_before_its_code(look):
