@@ -159,7 +159,7 @@ function sentence(memory, { off, excess }, { minima, flat }, tilt) {
   const who = memory === "posterior" ? "a memory of everything" : NAME[memory];
   if (off < SAME) return `With ${who} training ends at the best place for ${all}. ${WHY[memory]}`;
   const why = memory === "each" && minima.length === 3
-    ? " So the first task counts twice, in its own springs and in where the second one ended."
+    ? " So the first task counts twice."
     : tilt > 0 && !flat ? " They cannot follow the tilt of the bowls." : "";
   return `With ${who} training ends ${off.toFixed(2)} away from the best place for ${all}: their `
     + `losses together are ${excess[memory].toFixed(3)} higher than there. ${WHY[memory]}${why}`;
