@@ -286,7 +286,7 @@ def test_where_three_dampings_give_one_curve():
             if r["method"] == "SI" and r["seed"] == 0 and not r["held_out"]
             and not r["correlation"] and np.isclose(r["strength"], r["damping"])}
     assert {0.1, 0.01} <= ends.keys() and np.ptp(list(ends.values())) < 1
-    says("permuted_mnist", "At $c$ = 0.1 and $\\xi$ = 0.1 a run stands where the three curves are "
+    says("permuted_mnist", "At $c$ = 0.1 and $\\xi$ = 0.1 a run stands where the curves are "
          "one. You lower $\\xi$ to 0.01. Which $c$ keeps it where it is?", "- (x) 0.01.")
 
 

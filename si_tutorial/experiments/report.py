@@ -114,8 +114,8 @@ def told(values: Sequence[float], said: int = 0) -> str:
     `said` is the number of seeds that the page has named already: only another one is told.
     """
     values = list(values)
-    # 2.35 is told as 2.4 however it has been computed
-    mean, sure = f"{round(float(np.mean(values)), 9):+.1f}", [count(len(values))] if len(values) != said else []
+    mean = f"{round(float(np.mean(values)), 9):+.1f}"  # 2.35 is 2.4 however it was computed
+    sure = [count(len(values))] if len(values) != said else []
     if len(values) >= metrics.ENOUGH:
         mean += f" ± {half_interval(values):.1f}"
     elif len(values) > 1:
