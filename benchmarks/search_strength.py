@@ -1,13 +1,14 @@
 """How near `search_strength` comes to the best strength, on tasks that the book does not use.
 
     python benchmarks/search_strength.py [--seeds 3] [--from 0] [--only "mnist turned"] [--batch 10]
+                                         [--held-out 500]
 
 Three tasks, 600 images each, learned one after another by 48-48 units. The search chooses a
-strength for the second task, and again for the third, by 500 held-out images of it (300 of the
-small digits). Each strength of a grid, powers of two from 128 to 1/64, is held through both. Shown
-is the mean test accuracy on all tasks so far. The best of the grid is the best for the mean over
-the seeds, in hindsight. All strengths train side by side as one stacked network, which makes the
-same steps as `SynapticIntelligence` with each.
+strength for the second task, and again for the third: by 500 held-out images of it (300 of the
+small digits) alone, and by as many of each task so far. Each strength of a grid, powers of two from
+128 to 1/64, is held through both. Shown is the mean test accuracy on all tasks so far. The best of
+the grid is the best for the mean over the seeds, in hindsight. All strengths train side by side as
+one stacked network, which makes the same steps as `SynapticIntelligence` with each.
 """
 
 import argparse
@@ -107,11 +108,11 @@ TRIALS = {
     "mnist turned": lambda: views(mnist(), [same, turned(35), turned(70)])}
 
 
-def parts(task, place, seed):
+def parts(task, place, seed, held_out):
     x, y, x_test, y_test = task
     order = torch.randperm(len(y), generator=torch.Generator().manual_seed(100 * seed + place))
     train = min(600, int(len(y) * 0.75))
-    held = order[train:train + 500]
+    held = order[train:train + held_out]
     return {"train": (x[order[:train]], y[order[:train]]), "held out": (x[held], y[held]),
             "test": (x_test[:2000], y_test[:2000])}
 
@@ -174,7 +175,10 @@ def accuracy(params, part, head):
 
 
 def found_in(held, old_tasks):
-    """The row of the strength that the search takes; `held` are the accuracies of all rows."""
+    """The row of the strength that the search takes.
+
+    `held` holds the accuracies of all rows: (rows,) on the new task, or (rows, tasks), it first.
+    """
     known = dict(zip(STRENGTHS, held.tolist(), strict=True))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # 128 may be too weak a start
@@ -182,16 +186,20 @@ def found_in(held, old_tasks):
                                                old_tasks=old_tasks).strength)
 
 
-def trial(name, batch, seed):
-    """Mean accuracies after two and three tasks: for all strengths of the grid, and as found."""
-    tasks = [parts(task, place, seed) for place, task in enumerate(TRIALS[name]())]
+def trial(name, batch, seed, held_out):
+    """(ways, 2): mean test accuracies after two and three tasks, and the strengths found.
+
+    The ways are each strength of the grid, and the search that sees the new task and all tasks.
+    """
+    tasks = [parts(task, place, seed, held_out) for place, task in enumerate(TRIALS[name]())]
     heads = [0, 1, 2] if "groups" in name or "cifar" in name else [0, 0, 0]
     classes = 1 + max(int(task["train"][1].max()) for task in tasks)
     size = tasks[0]["train"][0][0].numel()
 
-    def mean(stack, count):
-        return sum(accuracy(stack.params, task["test"], head) for task, head in
-                   zip(tasks[:count], heads[:count], strict=True)) / count
+    def seen(stack, count, part):
+        """(rows, tasks), the latest first."""
+        return torch.stack([accuracy(stack.params, task[part], head) for task, head in
+                            zip(tasks[:count][::-1], heads[:count][::-1], strict=True)], 1)
 
     def after(stack, place, strengths=STRENGTHS):
         return learned(stack, tasks[place]["train"], heads[place], batch, seed + 1000 * place,
@@ -199,12 +207,16 @@ def trial(name, batch, seed):
 
     one = after(first_weights(size, len(set(heads)), classes, seed), 0, [0.0])
     two = after(one.repeated(0), 1)
-    three = after(two, 2)
-    row = found_in(accuracy(two.params, tasks[1]["held out"], heads[1]), 1)
-    then = after(two.repeated(row), 2)
-    last = found_in(accuracy(then.params, tasks[2]["held out"], heads[2]), 2)
-    return torch.stack([mean(two, 2), mean(three, 3)]), torch.stack([
-        mean(two, 2)[row], mean(then, 3)[last]]), (STRENGTHS[row], STRENGTHS[last])
+    after_two = seen(two, 2, "test").mean(1)
+    means = [torch.stack([after_two, seen(after(two, 2), 3, "test").mean(1)], 1)]
+    strengths = []
+    for looks in (1, 3):  # at how many tasks, at most
+        row = found_in(seen(two, 2, "held out")[:, :looks].squeeze(1), 1)
+        then = after(two.repeated(row), 2)
+        last = found_in(seen(then, 3, "held out")[:, :looks].squeeze(1), 2)
+        means.append(torch.stack([after_two[row], seen(then, 3, "test").mean(1)[last]])[None])
+        strengths.append((STRENGTHS[row], STRENGTHS[last]))
+    return torch.cat(means), strengths
 
 
 def main():
@@ -213,21 +225,25 @@ def main():
     options.add_argument("--from", type=int, default=0, dest="first", help="the first seed")
     options.add_argument("--only", choices=TRIALS, default=None)
     options.add_argument("--batch", type=int, choices=RATE, default=None)
+    options.add_argument("--held-out", type=int, default=500, help="images of each task")
     options = options.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    print("in %: best of the grid (its c), found, c = 0.1; strengths found for tasks 2 and 3")
+    print("in %: best of the grid (its c); found by the new task, by all tasks; c = 0.1; "
+          "then the strengths found, in both ways")
     for name in [options.only] if options.only else TRIALS:
         for batch in [options.batch] if options.batch else RATE:
-            grid, found, strengths = zip(*(trial(name, batch, seed)
-                                           for seed in range(options.first, options.first
-                                                             + options.seeds)), strict=True)
-            grids, mean = 100 * torch.stack(grid).mean(0), 100 * torch.stack(found).mean(0)
+            means, strengths = zip(*(trial(name, batch, seed, options.held_out) for seed in
+                                     range(options.first, options.first + options.seeds)),
+                                   strict=True)
+            means = 100 * torch.stack(means).mean(0)
+            grid, new, every = means[:-2], means[-2], means[-1]
             for i, count in enumerate((2, 3)):
-                best = int(grids[i].argmax())
-                print(f"{name:18}  batch {batch:3}  {count} tasks:  {grids[i, best]:.1f} "
-                      f"(c = {STRENGTHS[best]:.3g})  {mean[i]:.1f}  {grids[i, 1]:.1f}  "
-                      f"{[s[i] for s in strengths]}", flush=True)
+                best = int(grid[:, i].argmax())
+                print(f"{name:18}  batch {batch:3}  {count} tasks:  {grid[best, i]:.1f} "
+                      f"(c = {STRENGTHS[best]:.3g})  {new[i]:.1f}  {every[i]:.1f}  "
+                      f"{grid[1, i]:.1f}  {[s[0][i] for s in strengths]} "
+                      f"{[s[1][i] for s in strengths]}", flush=True)
 
 
 if __name__ == "__main__":

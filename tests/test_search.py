@@ -1,8 +1,11 @@
 """search_strength: the strongest penalty that the new task can bear, and what it refuses."""
 
 import math
+import random
 import warnings
+from statistics import fmean
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -152,6 +155,111 @@ def test_a_start_that_withholds_nothing_is_taken_and_told(margin):
     with pytest.warns(RuntimeWarning, match=r"1 was found, close to the first strength, 1"):
         found = search_strength(lambda c: 0.9, start=1.0, margin=margin)
     assert found == (1.0, 0.9, 0.9, ((1.0, 0.9),))
+
+
+# ------------------------------------------------------------------- with a look at old tasks too
+
+def both(strength):
+    """Together best at c = 1, where (new + old) / 2 is .8: each of the two loses beside it."""
+    far = abs(math.log2(max(strength, 2.0**-6)))
+    return [0.9 - 0.1 * far, 0.7 - 0.03 * far] if strength >= 1 else [0.9, 0.7 - 0.1 * far]
+
+
+@pytest.mark.parametrize("start", [16.0, 64.0])
+@pytest.mark.parametrize("factor", [0.5, 0.25])
+def test_where_old_tasks_are_seen_the_best_mean_is_found(start, factor):
+    found = search_strength(both, start=start, factor=factor)
+    assert found[:2] == (1.0, pytest.approx(0.8)) and found.fine_tuning == pytest.approx(0.5)
+
+
+def test_of_several_tasks_as_worked_out_by_hand():
+    learner = {0.0: (0.875, 0.25, 0.25), 8.0: (0.125, 0.75, 0.75), 4.0: (0.5, 0.75, 0.625),
+               2.0: (0.75, 0.5, 0.75), 1.0: (0.875, 0.5, 0.375)}
+    train_one, calls = recorded(learner.get)
+    found = search_strength(train_one, start=8.0)
+    assert calls == list(learner)  # (0.875 + 0.5 + 0.375) / 3 is no better than c = 2
+    assert found == (2.0, 2 / 3, 1.375 / 3,
+                     ((8.0, 1.625 / 3), (4.0, 1.875 / 3), (2.0, 2 / 3), (1.0, 1.75 / 3)))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_where_old_accuracy_only_falls_it_finds_what_all_tries_would(seed):
+    """No weaker strength that is not tried would have been better, if nothing beats fine-tuning."""
+    draw = random.Random(seed)
+    strengths = [64.0 / 2**k for k in range(20)]
+    new = sorted(draw.random() for _ in strengths)
+    old = sorted((draw.random() for _ in strengths), reverse=True)
+    learner = dict(zip(strengths, zip(new, old, strict=True), strict=True))
+    learner[0.0] = new[-1], old[-1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = search_strength(learner.get, start=64.0)
+    assert found.accuracy == max(map(fmean, learner.values())) == fmean(learner[found.strength])
+
+
+def test_nearly_as_good_on_the_new_task_as_fine_tuning_does_not_end_it():
+    learner = {0.0: (0.875, 0.25), 4.0: (0.125, 0.75), 2.0: (0.859375, 0.5), 1.0: (0.875, 0.5)}
+    assert search_strength(learner.get, start=4.0).strength == 1.0
+
+
+@pytest.mark.parametrize("settings", [{"margin": 0.0}, {"margin": 0.5}, {"old_tasks": 4}])
+def test_what_old_tasks_are_worth_is_then_not_assumed(settings):
+    assert search_strength(both, start=16.0, **settings) == search_strength(both, start=16.0)
+
+
+def test_of_two_that_are_as_good_the_stronger_is_taken_and_of_none_that_helps_none():
+    learner = {0.0: [0.75, 0.5], 4.0: [0.25, 0.75], 2.0: [0.5, 0.75], 1.0: [0.75, 0.5]}
+    assert search_strength(learner.get, start=4.0).strength == 2.0
+    learner[2.0] = [0.25, 0.75]
+    assert search_strength(learner.get, start=4.0).strength == 1.0
+    learner[1.0] = [0.75, 0.25]
+    found = search_strength(learner.get, start=4.0)
+    assert found.strength == 0.0 and found.accuracy == found.fine_tuning == 0.625
+
+
+def test_where_the_new_task_teaches_the_old_ones_it_ends_at_once():
+    train_one, calls = recorded(lambda c: [0.5, 0.75] if c else [0.875, 0.75])
+    assert search_strength(train_one, start=8.0).strength == 0.0 and calls == [0.0, 8.0]
+
+
+@pytest.mark.parametrize("kind", [tuple, torch.tensor, np.array,
+                                  lambda a: [torch.tensor(one) for one in a]])
+def test_accuracies_may_come_in_any_sequence(kind):
+    found = search_strength(lambda c: kind(both(c)), start=16.0)
+    assert found.strength == 1.0 and found.accuracy == pytest.approx(0.8)
+
+
+def test_the_best_at_the_first_or_the_last_try_is_told():
+    def learner(strength):  # never as good as fine-tuning on the new task
+        return [0.6, 0.6] if strength else [0.9, 0.1]
+
+    with pytest.warns(RuntimeWarning, match="^8 is best .* the strongest .*: start higher"):
+        assert search_strength(learner, start=8.0, tries=4).strength == 8.0
+    with pytest.warns(RuntimeWarning, match="^1 is best .* the weakest .*: raise `tries`"):
+        found = search_strength(lambda c: [0.6, 0.6 - c / 100] if c else [0.9, 0.1], start=8.0,
+                                tries=4)
+    assert found.strength == 1.0
+
+
+@pytest.mark.parametrize("diverged", [[math.nan, 0.5], [0.5, math.nan], math.nan])
+def test_of_several_accuracies_one_nan_is_a_run_that_diverged(diverged):
+    found = search_strength(lambda c: diverged if c > 4 else both(c), start=64.0)
+    assert found.strength == 1.0
+    assert [c for c, seen in found.tried if math.isnan(seen)] == [64.0, 32.0, 16.0, 8.0]
+    with pytest.warns(RuntimeWarning, match="^0.5 is best .* Lower the learning rate"):
+        search_strength(lambda c: diverged if c > 0.5 else both(c), start=64.0)
+    with pytest.raises(RuntimeError, match="diverges with all of 3 strengths"):
+        search_strength(lambda c: diverged if c else both(c), start=64.0, tries=3)
+
+
+@pytest.mark.parametrize(("later", "words"), [
+    ([0.9], r"train_one\(4\) returned 1 accuracies, and train_one\(0\) 2: .* same tasks"),
+    (0.9, "1 accuracies"), ([0.9, 0.5, 0.5], "3 accuracies"),
+    ([0.9, 50.0], r"train_one\(4\) returned \[0\.9, 50\.0\].* the new task's first"),
+    ([], "returned \\[\\]")])
+def test_accuracies_that_do_not_fit_are_refused(later, words):
+    with pytest.raises(ValueError, match=words):
+        search_strength(lambda c: later if c else [0.9, 0.5], start=4.0)
 
 
 # -------------------------------------------------------------------------------- what is refused
