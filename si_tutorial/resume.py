@@ -90,9 +90,9 @@ def take_over(begin: Path, call: dict, state: dict, generator: torch.Generator, 
     _check_call(begin, theirs, call, [name for name in theirs if not name.startswith("measure")
                                       and name != "reset_optimizer"])  # acts after the first task
     there, watched = Place(**saved["place"]), saved["state"].get("measure 0", {})
-    if (there.round, there.epoch) != (0, call["epochs"]) or "path_integral" not in watched:
-        raise ValueError(f"{begin} does not hold a whole first task, watched by "
-                         "SynapticIntelligence: train it again")
+    if (there.round, there.epoch) != (0, call["epochs"]) or not watched.keys() >= {*WATCHED}:
+        raise ValueError(f"{begin} does not hold a whole first task, watched by this version's "
+                         "SynapticIntelligence: delete it and train it again")
     for name, one in state.items():
         mine = saved["state"].get(name)
         if name.startswith("measure"):  # the fields of its own that do not depend on its kind

@@ -550,7 +550,19 @@ def test_a_first_task_that_is_not_whole_or_was_not_watched_is_refused(data, tmp_
         go(tasks, None, begin=first)
     first.unlink()
     go(tasks[:1], first, heads=[2] * 2, measure=measure)
-    with pytest.raises(ValueError, match="watched by SynapticIntelligence"):
+    with pytest.raises(ValueError, match="SynapticIntelligence: delete it and train it again"):
+        go(tasks, None, begin=first)
+
+
+def test_a_first_task_of_before_states_held_the_values_last_seen_is_refused(data, tmp_path):
+    """Without them each measure would compare what is loaded with the weights before training."""
+    tasks, first = split_classes(data)[:2], tmp_path / "first.pt"
+    go(tasks[:1], first, heads=[2] * 2, **WATCH)
+    saved = checkpoints.load(first)
+    for name in ("version", "measure", "weights"):
+        del saved["state"]["measure 0"][name]
+    checkpoints.save(first, saved)
+    with pytest.raises(ValueError, match=r"first\.pt does not hold .* this version's .*: delete it"):
         go(tasks, None, begin=first)
 
 
