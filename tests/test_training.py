@@ -562,7 +562,7 @@ def test_a_first_task_of_before_states_held_the_values_last_seen_is_refused(data
     for name in ("version", "measure", "weights"):
         del saved["state"]["measure 0"][name]
     checkpoints.save(first, saved)
-    with pytest.raises(ValueError, match=r"first\.pt does not hold .* this version's .*: delete it"):
+    with pytest.raises(ValueError, match=r"first\.pt does not hold .*this version's .*delete it"):
         go(tasks, None, begin=first)
 
 
