@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-import torch
+import numpy as np
 
 from si_tutorial.errors import DivergenceWarning
 
@@ -208,7 +208,7 @@ def _check(start: float, margin: float, old_tasks: int, factor: float, tries: in
 def _accuracies(train_one: Callable[[float], float | Sequence[float]], strength: float,
                 count: int | None = None) -> Accuracies:
     returned = train_one(strength)
-    seen = tuple(torch.as_tensor(returned, dtype=torch.float64).flatten().tolist())
+    seen = tuple(np.ravel(np.asarray(returned, dtype=float)).tolist())
     what = f"train_one({strength:g}) returned"
     if any(map(math.isnan, seen)):
         raise FloatingPointError(f"{what} NaN: training has diverged, so lower the learning rate")
