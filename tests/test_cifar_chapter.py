@@ -149,6 +149,20 @@ def test_with_every_control_nothing_is_called_missing(said):
     assert "closes the gap" in said(records)["full-size"]
 
 
+@pytest.mark.parametrize(("less", "verdict"), [
+    ([0] * 6, "little from which of its weights are"),
+    ([0.03] * 6, "So it does matter"), ([0.03] + [0] * 5, "matters for the oldest task"),
+    ([0] + [0.03] * 5, "too little to tell")])
+def test_what_shuffled_importances_tell_is_read_off_their_runs(said, less, verdict):
+    records = only(2)
+    assert said(records)["mixed"] == ""
+    for record in report.named(records, protocols.CIFAR_STRATEGIES)["SI"]:
+        rows = [*record["accuracy"][:-1], list(np.array(record["accuracy"][-1]) - less)]
+        records.append({**record, **NAMED["SI, shuffled"].replace(seed=record["seed"]).fields,
+                        "accuracy": rows})
+    assert verdict in said(records)["mixed"]
+
+
 def test_the_three_parts_by_hand():
     alone, plain, held = ([[80, 0, 0], [80, 60, 0], [80, 60, 70]],
                           [[80, 0, 0], [0, 75, 0], [55, 61, 83]],
