@@ -284,6 +284,18 @@ def test_a_gradient_scaler_on_a_fused_optimizer_is_refused(measure, strength):
                         "GradScaler.*fused=False")
 
 
+@MEASURES
+@BOTH
+def test_a_step_that_a_cuda_graph_records_is_refused(measure, strength, monkeypatch):
+    weights, optimizer, penalty = penalised(measure, strength=strength)
+    with monkeypatch.context() as recording:
+        recording.setattr(torch.cuda, "is_initialized", lambda: True)
+        recording.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+        assert_step_refused(weights, optimizer, optimizer.step, RuntimeError, "CUDA graph")
+    optimizer.step()  # the remedy: outside of the graph
+    assert penalty.steps == 1
+
+
 def test_a_gradient_scaler_on_an_unfused_optimizer_hands_over_true_gradients():
     weights, optimizer, penalty = penalised(SynapticIntelligence)
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)

@@ -227,8 +227,7 @@ def test_cifar_is_the_authors_and_its_first_runs_are_those_that_the_chapter_need
     assert alone == plain.replace(schedule="alone", correlate=False)
     assert wanted[3].training.schedule == "first, then one"
     strategies = collections.Counter(run.replace(seed=0) for run in wanted)
-    assert [strategies[run] for run in (plain, si, alone, si.replace(strength=0.1))] == [5] * 4
-    assert min(strategies.values()) >= 2  # each control from two seeds, too
+    assert {number for run, number in strategies.items() if run.data.tasks == 6} == {5}
     in_sequence = {run.first_task for run in wanted
                    if run.seed == 0 and run.data.start == run.training.weight_decay == 0}
     assert in_sequence == {plain.first_task}

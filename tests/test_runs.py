@@ -523,6 +523,16 @@ def test_first_then_one_gives_every_task_a_copy_that_knows_the_first(cifar_data)
     assert in_sequence[1][1] == own[1]  # the second task begins as it does in sequence
 
 
+def test_first_then_one_counts_the_time_of_the_first_task_once(cifar_data, tmp_path):
+    run = CIFAR.replace(schedule="first, then one")
+    runs.train_first_task(run, checkpoints=tmp_path)
+    file = tmp_path / f"{run.first_task}.pt"
+    saved = checkpoints.load(file)
+    saved["place"]["seconds"] = 1e4
+    checkpoints.save(file, saved)
+    assert 1e4 < execute(run, checkpoints=tmp_path)["seconds"] < 1.5e4
+
+
 def test_first_then_heads_moves_no_weight_of_the_body_after_the_first_task(cifar_data, tmp_path):
     run = CIFAR.replace(schedule="first, then heads")
     tasks, record = runs.sequence(run), execute(run, checkpoints=tmp_path)

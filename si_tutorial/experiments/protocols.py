@@ -234,7 +234,7 @@ def cifar(records: list[dict]) -> list[Run]:
                   for seed in range(3) for precision in ("bfloat16", "float32")]
     return [*each(CIFAR_STRATEGIES, 0), *each(CIFAR_CONTROLS, 0),
             *each(CIFAR_STRATEGIES, 1, 2, 3, 4), *each(CIFAR_STRONGER, *range(5)), *precisions,
-            *each(CIFAR_CONTROLS, 1)]
+            *each(CIFAR_CONTROLS, 1, 2, 3, 4)]
 
 
 def cifar_short(records: list[dict]) -> list[Run]:

@@ -219,8 +219,7 @@ def _in_sequence(work: _Work) -> dict | None:
 def _one_by_one(work: _Work) -> dict | None:
     """A network for each task: fresh, or a copy of the one that knows the first task."""
     after_first = work.run.training.schedule == "first, then one"
-    if after_first:
-        work.first()
+    first = work.first().seconds if after_first else 0.0
     notes = Notes(work.run, work.folder)
     own, curves, seconds = [], [], 0.0
     for task in work.tasks:
@@ -228,7 +227,7 @@ def _one_by_one(work: _Work) -> dict | None:
         history, _ = work.train(chosen, name=f".{task.index}", notes=notes)
         own.append(history.accuracy[-1, -1])
         curves.append(history.epochs[-work.run.training.epochs:].ravel())
-        seconds += history.seconds
+        seconds += history.seconds - (first if len(chosen) > 1 else 0.0)  # which each begins with
     at_start = training.evaluate(network(work.run).to(work.device), work.tasks)
     accuracy = np.where(np.tri(len(own), dtype=bool), own, at_start)
     return _results(work, accuracy, at_start, seconds, np.concatenate(curves), notes, None)

@@ -92,7 +92,10 @@ def warn_if_left_out(optimizer: torch.optim.Optimizer, params: Mapping[str, nn.P
 
 def check_step(optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict, *,
                running: bool) -> None:
-    """A step must neither compute nor scale the gradient itself, nor run inside another."""
+    """A step must neither compute nor scale the gradient itself, nor run inside another.
+
+    Nor may it be recorded, to be repeated without its hooks.
+    """
     closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
     if closure is not None:
         raise RuntimeError("step(closure) computes the gradient after this hook has added the "
@@ -105,6 +108,10 @@ def check_step(optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict, *,
     if getattr(optimizer, "found_inf", None) is not None:
         raise RuntimeError("GradScaler hands scaled gradients to a fused optimizer: build it "
                            "with fused=False, or use bfloat16 autocast without a scaler")
+    if torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing():
+        raise RuntimeError("a CUDA graph repeats what it has recorded without this hook, so that "
+                           "steps in it would not be seen: record the forward and backward pass, "
+                           "and call optimizer.step() after each replay()")
 
 
 def places(params: Mapping[str, nn.Parameter]) -> dict[str, tuple[torch.dtype, torch.device]]:
