@@ -301,6 +301,12 @@ def test_a_processors_name_is_not_enough():
         assert not report.same_setup(one, other)
 
 
+def test_on_a_graphics_card_not_every_digit_counts():
+    one, again = (STORED[0] | {"device": "NVIDIA H200", "seconds": s} for s in (1.0, 2.0))
+    assert not report.same_setup(one, again)
+    assert report.agrees(one, again | {"accuracy": STORED[1]["accuracy"]}, STORED)
+
+
 def test_with_the_same_set_up_every_digit_counts():
     again = json.loads(json.dumps(STORED[0]))
     assert report.agrees(STORED[0], again | {"commit": "beef"}, STORED)

@@ -342,7 +342,7 @@ def test_what_is_left_in_the_folder_is_deleted_for_this_run_alone(run_data, tmp_
     assert set(tmp_path.iterdir()) == theirs
 
 
-# ------------------------------------------------------------------ one thread, no denormals
+# ---------------------------------------------- one thread, no denormals, float32 where it is named
 
 def flushes():
     return (torch.tensor([2e-38]) / 100).item() == 0
@@ -350,17 +350,20 @@ def flushes():
 
 @pytest.mark.parametrize("fails", [False, True])
 @pytest.mark.parametrize("flush", [False, True])
-def test_threads_and_denormals_are_left_as_they_were(run_data, flush, fails):
+def test_threads_and_how_numbers_are_rounded_are_left_as_they_were(run_data, flush, fails):
     if not torch.set_flush_denormal(True):
         pytest.skip("this processor cannot flush denormal numbers")
-    threads, inside = torch.get_num_threads(), []
+    threads, inside, rounds = torch.get_num_threads(), [], torch.backends.cudnn.allow_tf32
+    assert rounds  # PyTorch's default
     torch.set_num_threads(2)
     torch.set_flush_denormal(flush)
     try:
         execute(tiny(learning_rate=1e30 if fails else 0.01), after_epoch=lambda task, epoch:
-                inside.append((torch.get_num_threads(), flushes())))
+                inside.append((torch.get_num_threads(), flushes(),
+                               torch.backends.cudnn.allow_tf32)))
         assert (torch.get_num_threads(), flushes()) == (2, flush)
-        assert set(inside) == (set() if fails else {(1, True)})
+        assert torch.backends.cudnn.allow_tf32 == rounds
+        assert set(inside) == (set() if fails else {(1, True, False)})
     finally:
         torch.set_flush_denormal(False)
         torch.set_num_threads(threads)

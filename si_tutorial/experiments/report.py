@@ -189,11 +189,12 @@ def command(run: Run, seeds: int | range) -> str:
 def same_setup(record: dict, other: dict) -> bool:
     """Whether both were made on the same machine with the same versions, threads and data.
 
-    A processor's name may stand for several kinds, on which sums are rounded differently. The
-    oldest records do not tell theirs; these are not known to be from the same machine as any other.
+    Never so on a graphics card, which may add in another order each time. A processor's name may
+    stand for several kinds, on which sums are rounded differently. The oldest records do not tell
+    theirs; these are not known to be from the same machine as any other.
     """
-    return "kind" in record and record["kind"] == other.get("kind") and all(
-        record[name] == other[name] for name in DECIDES if name != "commit")
+    return record["device"] == "cpu" and "kind" in record and all(
+        record[name] == other.get(name) for name in ("kind", *DECIDES) if name != "commit")
 
 
 def agrees(record: dict, again: dict, records: Iterable[dict]) -> bool:

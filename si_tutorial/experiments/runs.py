@@ -118,7 +118,7 @@ def execute(run: Run, *, device: str = "cpu", checkpoints: Path | None = None,
     result = run.fields | {"version": VERSION, "accuracy": None, "at_start": None, "seconds": None,
                            "failed": None, **NOTHING}
     keep = tempfile.TemporaryDirectory() if checkpoints is None else nullcontext(checkpoints)
-    with keep as folder, _one_thread():
+    with keep as folder, _exactly():
         folder = Path(folder)
         work = _Work(run, [task.to(device) for task in sequence(run)], device, folder,
                      {"progress": progress, "after_epoch": after_epoch})
@@ -140,7 +140,7 @@ def train_first_task(run: Run, *, device: str = "cpu", checkpoints: Path, progre
     bits as if it had trained it. Goes on after the last finished epoch.
     """
     commit()
-    with _one_thread():
+    with _exactly():
         _Work(run, [sequence(run)[0].to(device)], device, checkpoints,
               {"progress": progress, "after_epoch": after_epoch}).first()
 
@@ -300,14 +300,20 @@ def _origin(run: Run, device: str) -> dict:
 
 
 @contextmanager
-def _one_thread():
-    """One thread and no denormal numbers, which would slow a saturated network twentyfold."""
-    threads = torch.get_num_threads()
+def _exactly():
+    """One thread; the precision that the run names; and no denormal numbers, which would slow a
+    saturated network twentyfold.
+
+    NVIDIA's cards round the inputs of float32 convolutions to 11 bits (TF32) unless told not to.
+    """
+    threads, rounded = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
     flushed = torch.tensor([1e-38]).mul(0.1).item() == 0  # PyTorch does not say otherwise
     torch.set_num_threads(1)
+    torch.backends.cudnn.allow_tf32 = False
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.set_flush_denormal(flushed)
+        torch.backends.cudnn.allow_tf32 = rounded
         torch.set_num_threads(threads)
