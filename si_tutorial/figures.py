@@ -31,7 +31,7 @@ __all__ = ["COLORS", "Shown", "accuracy_curves", "accuracy_matrix", "accuracy_po
 
 def heatmap(values: ArrayLike, *, names: Sequence[object], limit: float = 1.0, fmt: str = "",
             label: str = "", ax: Axes | None = None) -> Axes:
-    """Square of values between ±`limit`; the page shows through at 0. NaN is left blank.
+    """Square of values from −`limit` to `limit`; the page shows through at 0. NaN is left blank.
 
     Positive is blue, negative vermillion. `fmt` writes the values into the cells; `label` adds a
     scale beside them.

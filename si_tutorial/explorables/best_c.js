@@ -84,7 +84,8 @@ function curves(panel) {
       plot.text(values[i].at(-1), name, { dy: -8, anchor: "end" });
     });
     const star = Math.min(Math.max(Math.log10(best), -2), 2);
-    plot.text([star, cost(joint_loss, 10 ** star)], "best c ▾", { dy: -8 });
+    [["▾", -6], ["best c", -19]].forEach(([text, dy]) =>
+      plot.text([star, cost(joint_loss, 10 ** star)], text, { dy }));
     plot.describe("Forgetting (blue) and the sum of both losses (green) against the strength on a "
       + `logarithmic axis. The sum is least at c = ${short(best, 2)}.`);
   };

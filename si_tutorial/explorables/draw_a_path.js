@@ -144,10 +144,10 @@ function render({ model, el }) {
     const sum = loss(START, H, OPTIMUM) - loss(END, H, OPTIMUM), area = enclosed_area(corners);
     const change = omega[0] - straight[0], words = sentence(omega, sum, change, area, coupling);
     shown.forEach((show) => show());
-    const most = SCALES.find((scale) => scale >= Math.max(...omega, sum, -2 * Math.min(...omega)));
+    const told = [...omega, sum, change];
+    const most = SCALES.find((scale) => scale >= Math.max(...told, -2 * Math.min(...told)));
     fill({ "account-1": omega[0], "account-2": omega[1], sum }, most, -most / 2); // zero stays put
-    const widest = SCALES.find((scale) => scale >= 3 * Math.abs(change)) / 3;
-    explain({ change, area: coupling * area }, 1.01 * widest, -widest);
+    explain({ change, area: coupling * area }, most, -most / 2);
     say(words);
     check(Math.min(...omega) < DEBT && coupling === first);
     draw({ H, corners }, "Level lines of a tilted bowl, a path with three corners between two "

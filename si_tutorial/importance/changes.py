@@ -69,11 +69,10 @@ class Changeable:
         RuntimeError
             If this task has been trained on already, or a step was interrupted. If a parameter was
             replaced or has grown, and its values, or its leading rows, are not bit for bit those
-            that were last seen: then they are another parameter's, and must not inherit.
+            that were last seen: then they are another parameter's, and must not inherit. Nothing
+            is changed then.
         ValueError
-            If a name in `fresh` is unknown, or nothing is left to protect.
-
-        Nothing is changed then.
+            If a name in `fresh` is unknown, or nothing is left to protect; likewise.
         """
         if self.steps > 0 or self._task_grads is not None:
             raise RuntimeError(

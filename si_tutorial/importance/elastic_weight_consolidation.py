@@ -37,15 +37,18 @@ class ElasticWeightConsolidation(QuadraticPenalty):
         one penalty at the latest weights.
     decay : float
         γ in [0, 1], for "latest" only: Ω ← γ Ω + F/2 (Schwarz et al. 2018, eq. 9).
-    likelihood, labels, generator : see `si_tutorial.fisher.fisher_information`.
-        The default is that of `F.cross_entropy`. With likelihood="bernoulli" and the mean that
-        `F.binary_cross_entropy_with_logits` takes over C outputs, c is λ/C; with "gaussian" and
-        `F.mse_loss` it is 2λ/C.
+    likelihood
+        What the outputs mean, see `si_tutorial.fisher.fisher_information`. The default is that of
+        `F.cross_entropy`. With "bernoulli" and the mean that `F.binary_cross_entropy_with_logits`
+        takes over C outputs, c is λ/C; with "gaussian" and `F.mse_loss` it is 2λ/C.
+    labels, generator : see there.
 
     Attributes
     ----------
-    importance, anchor : dict of str to Tensor
-        A/2 and b. `penalty()` leaves out the constant, which has no gradient.
+    importance : dict of str to Tensor
+        A/2. `penalty()` leaves out the constant, which has no gradient.
+    anchor : dict of str to Tensor
+        b.
     """
 
     _settings, _generators = ("anchors", "likelihood"), ("generator",)

@@ -48,9 +48,11 @@ class QuadraticPenalty(StepHooks, Changeable, Resumable):
 
     Attributes
     ----------
-    importance, anchor : dict of str to Tensor
-        Ω and θ̃ by name of the protected parameters, each tensor of its parameter's shape, in
-        float32 at least.
+    importance : dict of str to Tensor
+        Ω by name of the protected parameters, each tensor of its parameter's shape, in float32 at
+        least.
+    anchor : dict of str to Tensor
+        θ̃, likewise.
     tasks : int
         How many tasks have been consolidated.
     steps : int

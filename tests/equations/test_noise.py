@@ -165,10 +165,11 @@ def one_step(theta=1.0):
 
 @verifies("eq-same-batch-bias", r"""
     \begin{aligned}
-    &\Big\langle -\tfrac12 \big( \bar g_k(\theta) + n_k + \bar g_k(\theta + \delta) + n_k
-    \big)\, \delta_k \Big\rangle \\
+    &\Big\langle -\tfrac12 \big( \bar g_k(\theta) + n_k \\
+    &\qquad\quad + \bar g_k(\theta + \delta) + n_k \big)\, \delta_k \Big\rangle \\
     &\quad = \Big\langle -\tfrac12 \big( \bar g_k(\theta) + \bar g_k(\theta + \delta) \big)\,
-    \delta_k \Big\rangle + \eta\,\sigma_k^2 .
+    \delta_k \Big\rangle \\
+    &\qquad + \eta\,\sigma_k^2 .
     \end{aligned}
 """)
 def test_same_batch_bias():
@@ -181,10 +182,11 @@ def test_same_batch_bias():
 
 @verifies("eq-next-batch-bias", r"""
     \begin{aligned}
-    &\Big\langle -\tfrac12 \big( \bar g_k(\theta) + n_k + \bar g_k(\theta + \delta) + n_k'
-    \big)\, \delta_k \Big\rangle \\
+    &\Big\langle -\tfrac12 \big( \bar g_k(\theta) + n_k \\
+    &\qquad\quad + \bar g_k(\theta + \delta) + n_k' \big)\, \delta_k \Big\rangle \\
     &\quad = \Big\langle -\tfrac12 \big( \bar g_k(\theta) + \bar g_k(\theta + \delta) \big)\,
-    \delta_k \Big\rangle + \tfrac12\,\eta\,\sigma_k^2 .
+    \delta_k \Big\rangle \\
+    &\qquad + \tfrac12\,\eta\,\sigma_k^2 .
     \end{aligned}
 """)
 def test_next_batch_bias():

@@ -22,8 +22,10 @@ def theta():
 
 
 @verifies("eq-first-order-drop", r"""
-L(\theta) - L(\theta + \delta) \approx -\sum_k g_k \, \delta_k ,
-\qquad g_k = \frac{\partial L}{\partial \theta_k} .""")
+\begin{aligned}
+L(\theta) - L(\theta + \delta) &\approx -\sum_k g_k \, \delta_k , \\
+g_k &= \frac{\partial L}{\partial \theta_k} .
+\end{aligned}""")
 def test_the_drop_of_the_loss_is_the_sum_of_the_shares(theta):
     g = grad(network_loss)(theta)
     direction = torch.randn(16, generator=torch.Generator().manual_seed(3), dtype=torch.float64)

@@ -14,8 +14,10 @@ export function matrix(parent, { width = 360, from = 40, digits = 0 } = {}) {
     svg.setAttribute("viewBox", `0 0 ${width} ${top + cell * tasks + 8}`);
     svg.setAttribute("aria-label", words);
     make(svg, "text", { x: left, y: 16 }, "accuracy (%) on task …");
-    if (from !== 40) make(svg, "text", { x: width - 8, y: 16, "text-anchor": "end" },
-                          `uncoloured: ${from} or less`);
+    if (from !== 40) { // in the corner that the matrix leaves free
+      ["uncoloured:", `${from} or less`].forEach((text, i) => make(svg, "text",
+        { x: width - 8, y: top + 18 * (i + 1), "text-anchor": "end" }, text));
+    }
     make(svg, "text", { x: 4, y: top - 6 }, "after");
     accuracy.forEach((row, i) => {
       const middle = top + cell * (i + 0.5);
