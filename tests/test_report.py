@@ -205,6 +205,7 @@ def test_an_interval_is_shown_from_three_seeds_on_and_the_seeds_themselves_befor
     assert report.told([-3.0, -2.0, -1.0]) == "−2.0 ± 2.5 (three seeds)"
     assert report.told([4.0, 5.0]) == "+4.5 (two seeds: +4.0 and +5.0)"
     assert report.told([-0.26]) == "−0.3 (one seed)"
+    assert report.told([-0.04]) == report.told([0.04]) == "+0.0 (one seed)"
     assert report.told(np.arange(12.0)).endswith("(12 seeds)")
     assert np.isnan(report.half_interval([1.0, 2.0])) and report.half_interval([1.0] * 3) == 0
 

@@ -114,7 +114,8 @@ def told(values: Sequence[float], said: int = 0) -> str:
     `said` is the number of seeds that the page has named already: only another one is told.
     """
     values = list(values)
-    mean = f"{round(float(np.mean(values)), 9):+.1f}"  # 2.35 is 2.4 however it was computed
+    # 2.35 is 2.4 however it was computed, and nothing is −0.0
+    mean = f"{round(round(float(np.mean(values)), 9), 1) + 0.0:+.1f}"
     sure = [count(len(values))] if len(values) != said else []
     if len(values) >= metrics.ENOUGH:
         mean += f" ± {half_interval(values):.1f}"
