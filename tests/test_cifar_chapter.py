@@ -67,8 +67,8 @@ def test_what_the_page_says_holds_for_the_published_lines(said):
     ("CIFAR-10, then one task", -4, 2), ("CIFAR-10, then one task", 4, 2),
     ("CIFAR-10, then heads", 9, 2), ("from scratch, decay 0.3", 4, 2), ("L2, c = 0.001", 4, 2),
     ("L2, c = 0.01", 9, 2), ("SI, shuffled", -5, 2), ("SI, shuffled", 4, 1),
-    ("SI, shuffled", 2, 2), ("SI, c = 0.1", 5, 2), ("SI, c = 0.1", -4, 1), ("fine-tuning, steps counted on", 5, 2),
-    ("SI, steps counted on", -4, 2)])
+    ("SI, shuffled", 2, 2), ("SI, c = 0.1", 5, 2), ("SI, c = 0.1", -4, 1),
+    ("fine-tuning, steps counted on", 5, 2), ("SI, steps counted on", -4, 2)])
 def test_a_sentence_that_other_lines_would_make_wrong_is_not_printed(said, name, points, task):
     with pytest.raises(AssertionError):
         said(moved("cifar", name, points, task))
