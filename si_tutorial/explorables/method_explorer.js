@@ -136,7 +136,7 @@ function curves(panel, tasks, rows) {
 function ends(panel, methods) {
   const fold = make(panel, "details"); // a reader who guesses first does not see it
   make(fold, "summary", {},
-    "Each method’s best setting of those with most seeds, the marked one as chosen");
+    "Each method at its best setting among those with most seeds, the marked one as set above");
   const list = make(fold, "table", { class: "si-bars si-ends", style: "--si-label: 42%",
                                       "aria-label": "mean accuracy after the last task" });
   const head = make(list, "tr", { "aria-hidden": "true" });
