@@ -28,7 +28,7 @@ def test_the_lines_are_the_runs_of_the_protocol(name):
     assert set(done) == set(wanted)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", [*PUBLISHED, "cifar-again"])
 def test_every_line_says_what_it_was_made_with_and_nothing_private(name):
     for record in store.published(name):
         names = SOURCES[Run.of(record).data.name]
@@ -36,6 +36,17 @@ def test_every_line_says_what_it_was_made_with_and_nothing_private(name):
         assert re.fullmatch("[0-9a-f]{40}", record["commit"])  # no "+": a commit without changes
         assert record["threads"] == 1 and record["seconds"] > 0
         assert not re.search(r"(?<!\w)/(home|root|tmp|work|usr)/|\\\\Users", json.dumps(record))
+
+
+def test_the_runs_that_were_made_again_differ_in_their_device_alone():
+    first = {Run.of(record): record for record in store.published("cifar")}
+    again = store.published("cifar-again")
+    assert len({Run.of(record) for record in again}) == len(again) == 6
+    for record in again:
+        other = first[Run.of(record)]
+        assert other["device"] == "cpu"
+        assert record["device"] == "NVIDIA H200 after a first task on cpu"
+        assert record["curve"][0] == other["curve"][0]  # the very same first task
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
