@@ -614,6 +614,7 @@ def test_an_accelerators_random_numbers_go_on_too(data, tmp_path, monkeypatch):
     """A stand-in for CUDA's generators; what draws from them there is dropout."""
     drawn, file = [], tmp_path / "run.pt"
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
     monkeypatch.setattr(torch.cuda, "get_rng_state_all",
                         lambda: [torch.tensor([len(drawn)], dtype=torch.uint8)])
     monkeypatch.setattr(torch.cuda, "set_rng_state_all", drawn.extend)
