@@ -357,6 +357,16 @@ def test_where_few_seeds_are_beside_the_spread_is_pooled_over_all_settings_on_th
         [0.5, 0.6, 0.7, 0.8], 0.999)
 
 
+@pytest.mark.parametrize(("others", "pooled"), [
+    ([0.70, 0.72, 0.71], True), ([0.700, 0.703, 0.706], False), ([0.70, 0.78, 0.74], False)])
+def test_a_spread_from_a_few_seeds_is_pooled_with_others_that_are_like_it(others, pooled):
+    own = [0.90, 0.91, 0.92, 0.90, 0.91]  # four degrees of freedom, and s = 0.0084
+    records = [*seeds(SI, *own), *seeds(BASE, *others), *seeds(SI.replace(epochs=3), *others)]
+    together = metrics.prediction_interval(own, 0.999, alike=[others, others])
+    assert report.elsewhere(records[0], records) == pytest.approx(
+        together if pooled else metrics.prediction_interval(own, 0.999))
+
+
 @pytest.mark.parametrize("machine", ["a processor", "another one"])
 def test_a_failed_run_is_confirmed_by_a_failed_one_alone(machine):
     failed, fine = line(SI, machine=machine), line(SI, 0.98, 0.98, machine=machine)

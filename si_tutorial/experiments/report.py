@@ -14,6 +14,7 @@ from si_tutorial.experiments.settings import File, Run
 # of its origin, what decides the bits of a result
 DECIDES = ("machine", "device", "threads", "versions", "data_source", "data_digest", "commit")
 DEGREES = 3  # of freedom, below which a spread is too badly known to judge another run by
+MANY = 8     # and from which on it is known well enough not to ask how others spread
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -216,16 +217,21 @@ def elsewhere(record: dict, records: Iterable[dict]) -> tuple[float, float]:
 
     Around the mean of the stored seeds of its setting. The spread is pooled over that setting and
     those beside it: up to a factor of ten in strength and damping, on the test set or on held-out
-    images. Where these have fewer than DEGREES degrees of freedom, all settings of the experiment
-    on the same data are pooled with them. Raises ValueError if none has two seeds to tell it.
+    images. All settings of the experiment on the same data are pooled with these, where they have
+    fewer than DEGREES degrees of freedom, or fewer than MANY and neither spread is more than twice
+    the other. Raises ValueError if none has two seeds to tell it.
     """
     mine = Run.of(record).replace(seed=0)
     settings = {run: values for run, group in by_setting(records).items()
                 if (values := [metrics.average_accuracy(r["accuracy"]) for r in group
                                if r["accuracy"]])}
     beside = [run for run in settings if _are_beside(run, mine)]
-    if sum(len(settings[run]) - 1 for run in beside) < DEGREES:
-        beside += [run for run in settings if run.data == mine.data and run not in beside]
+    rest = [run for run in settings if run.data == mine.data and run not in beside]
+    near, far = ([settings[run] for run in runs] for runs in (beside, rest))
+    known = _degrees(near)
+    if known < DEGREES or (known < MANY and _degrees(far) and _spread(near) <= 2 * _spread(far)
+                           and _spread(far) <= 2 * _spread(near)):
+        beside += rest
     try:
         return metrics.prediction_interval(
             settings.get(mine, []), level=0.999, alike=[settings[run] for run in beside
@@ -234,6 +240,15 @@ def elsewhere(record: dict, records: Iterable[dict]) -> tuple[float, float]:
         raise ValueError("neither this setting nor one of the experiment on the same data has two "
                          "finished seeds in the store, so there is no spread to judge another "
                          "set-up by: choose another line") from None
+
+
+def _degrees(groups: Sequence[Sequence[float]]) -> int:
+    return sum(len(group) - 1 for group in groups)
+
+
+def _spread(groups: Sequence[Sequence[float]]) -> float:
+    """The standard deviation around the mean of each group, pooled over them."""
+    return (sum(float(np.var(group)) * len(group) for group in groups) / _degrees(groups))**0.5
 
 
 def _are_beside(one: Run, other: Run) -> bool:
