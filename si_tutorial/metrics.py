@@ -133,20 +133,31 @@ def differences(values: Mapping[str, ArrayLike], level: float = 0.95, *,
     return dict(sorted(found.items(), key=lambda item: -item[1].mean))
 
 
+def pooled_spread(groups: Sequence[ArrayLike]) -> tuple[float, int]:
+    """The standard deviation of values around their groups' means, and its degrees of freedom.
+
+    NaN where there are none.
+    """
+    off = [group - group.mean() for group in (np.asarray(one, dtype=float) for one in groups)]
+    degrees = sum(len(group) - 1 for group in off)
+    squares = sum(float((group ** 2).sum()) for group in off)
+    return (squares / degrees) ** 0.5 if degrees else float("nan"), degrees
+
+
 def _student(values: ArrayLike, level: float, alike: Sequence[ArrayLike] = ()
              ) -> tuple[float, float, int, float]:
     """Mean, standard deviation (by degrees of freedom), n and the two-sided quantile t."""
     from scipy import stats
 
     groups = [np.asarray(group, dtype=float) for group in (values, *alike)]
-    degrees = sum(len(group) - 1 for group in groups if group.ndim == 1)
-    if any(group.ndim != 1 or len(group) == 0 for group in groups) or degrees < 1:
+    uneven = any(group.ndim != 1 or len(group) == 0 for group in groups)
+    spread, degrees = pooled_spread([] if uneven else groups)
+    if degrees < 1:
         raise ValueError("an interval needs at least two values, got shape "
                          f"{' and '.join(str(group.shape) for group in groups)}")
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level!r}")
-    spread = (sum(((group - group.mean()) ** 2).sum() for group in groups) / degrees) ** 0.5
-    return (float(groups[0].mean()), float(spread), len(groups[0]),
+    return (float(groups[0].mean()), spread, len(groups[0]),
             float(stats.t.ppf((1 + level) / 2, degrees)))
 
 

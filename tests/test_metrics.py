@@ -186,3 +186,10 @@ def test_intervals_that_are_read_together_miss_a_zero_in_one_family_out_of_twent
         alone += any(low > 0 for low, _ in (one.alone for one in found))
         together += any(low > 0 for low, _ in (one.together for one in found))
     assert together <= 50 + 4 * 50**0.5 and alone > 120
+
+
+def test_a_pooled_spread_is_around_each_groups_own_mean():
+    assert metrics.pooled_spread([[1.0, 3.0], [10.0, 10.0, 13.0]]) == (
+        pytest.approx(((1 + 1 + 1 + 1 + 4) / 3) ** 0.5), 3)
+    spread, degrees = metrics.pooled_spread([[1.0], [5.0]])
+    assert np.isnan(spread) and degrees == 0

@@ -227,10 +227,9 @@ def elsewhere(record: dict, records: Iterable[dict]) -> tuple[float, float]:
                                if r["accuracy"]])}
     beside = [run for run in settings if _are_beside(run, mine)]
     rest = [run for run in settings if run.data == mine.data and run not in beside]
-    near, far = ([settings[run] for run in runs] for runs in (beside, rest))
-    known = _degrees(near)
-    if known < DEGREES or (known < MANY and _degrees(far) and _spread(near) <= 2 * _spread(far)
-                           and _spread(far) <= 2 * _spread(near)):
+    (near, known), (far, _) = (metrics.pooled_spread([settings[run] for run in runs])
+                               for runs in (beside, rest))
+    if known < DEGREES or (known < MANY and near <= 2 * far and far <= 2 * near):
         beside += rest
     try:
         return metrics.prediction_interval(
@@ -240,15 +239,6 @@ def elsewhere(record: dict, records: Iterable[dict]) -> tuple[float, float]:
         raise ValueError("neither this setting nor one of the experiment on the same data has two "
                          "finished seeds in the store, so there is no spread to judge another "
                          "set-up by: choose another line") from None
-
-
-def _degrees(groups: Sequence[Sequence[float]]) -> int:
-    return sum(len(group) - 1 for group in groups)
-
-
-def _spread(groups: Sequence[Sequence[float]]) -> float:
-    """The standard deviation around the mean of each group, pooled over them."""
-    return (sum(float(np.var(group)) * len(group) for group in groups) / _degrees(groups))**0.5
 
 
 def _are_beside(one: Run, other: Run) -> bool:

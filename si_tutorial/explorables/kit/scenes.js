@@ -70,8 +70,8 @@ export function scenes(parent, model) {
 export function curves(parent, model) {
   const section = make(parent, "section");
   const head = make(section, "h2", {}, "Accuracy on every task ");
-  make(head, "small", {}, "over the steps. The strip behind a line is the task’s own training, the thin "
-    + "dotted line is guessing.");
+  make(head, "small", {}, "over the steps. The strip behind a line is the task’s own training, the "
+    + "thin dotted line is guessing.");
   const legend = make(section, "p", { class: "play-legend" });
   const names = SIDES.map((side) => {
     const one = make(legend, "span");
